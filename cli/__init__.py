@@ -1,0 +1,1 @@
+"""The `kbert` command; installed as `kbert.cli`."""

@@ -1,0 +1,27 @@
+"""Assemble the `kbert` command, and turn library errors into one-line messages."""
+
+import os
+
+import click
+
+from kbert import __version__
+from kbert.errors import KbertError
+
+# TensorFlow prints its start-up talk unless told otherwise before it is imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+class Kbert(click.Group):
+    """A group whose commands report `KbertError` in one line and exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KbertError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Kbert, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kbert")
+def main() -> None:
+    """BERT in Keras 3 and TensorFlow: extract features, pretrain, fine-tune, serve."""

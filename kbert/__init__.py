@@ -1,0 +1,45 @@
+"""BERT in Keras 3 and TensorFlow: extract features, pretrain, fine-tune, serve.
+
+Shapes, everywhere: ``B`` texts, ``T`` tokens a text, ``H`` hidden size, ``N`` heads,
+``D`` = H / N, ``F`` feed-forward size, ``V`` vocabulary, ``L`` layers, ``M`` masked
+tokens a text, ``C`` classes. Lengths count tokens, [CLS] and [SEP] included.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Nothing heavy is imported before a name is used.
+_HOME = {
+    "BertConfig": "config",
+    "CheckpointError": "errors",
+    "ConfigError": "errors",
+    "DependencyError": "errors",
+    "InputError": "errors",
+    "KbertError": "errors",
+    "OutputError": "errors",
+    "Stopped": "errors",
+}
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from .config import BertConfig as BertConfig
+    from .errors import CheckpointError as CheckpointError
+    from .errors import ConfigError as ConfigError
+    from .errors import DependencyError as DependencyError
+    from .errors import InputError as InputError
+    from .errors import KbertError as KbertError
+    from .errors import OutputError as OutputError
+    from .errors import Stopped as Stopped
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

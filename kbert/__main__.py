@@ -1,0 +1,5 @@
+"""``python -m kbert`` is ``kbert``."""
+
+from kbert.cli.main import main
+
+main()
