@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives. Nothing heavy is imported before a name is used.
 _HOME = {
+    "Bert": "model",
     "BertConfig": "config",
     "CheckpointError": "errors",
     "ConfigError": "errors",
@@ -19,11 +20,13 @@ _HOME = {
     "KbertError": "errors",
     "OutputError": "errors",
     "Stopped": "errors",
+    "build_encoder": "encoder",
 }
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from .config import BertConfig as BertConfig
+    from .encoder import build_encoder as build_encoder
     from .errors import CheckpointError as CheckpointError
     from .errors import ConfigError as ConfigError
     from .errors import DependencyError as DependencyError
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import KbertError as KbertError
     from .errors import OutputError as OutputError
     from .errors import Stopped as Stopped
+    from .model import Bert as Bert
 
 
 def __getattr__(name: str) -> Any:

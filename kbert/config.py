@@ -79,7 +79,9 @@ class BertConfig:
                 expected="hidden_dim to be a multiple of num_heads",
             )
         if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout={self.dropout!r}", expected="a fraction in [0, 1)")
+            raise ConfigError(
+                f"dropout={self.dropout!r}", expected="a fraction in [0, 1)"
+            )
         if not _is_number(self.layer_norm_epsilon) or not self.layer_norm_epsilon > 0:
             raise ConfigError(
                 f"layer_norm_epsilon={self.layer_norm_epsilon!r}",
@@ -92,7 +94,9 @@ class BertConfig:
             )
 
     @classmethod
-    def from_size(cls, name: str, *, vocabulary_size: int, **changes: Any) -> "BertConfig":
+    def from_size(
+        cls, name: str, *, vocabulary_size: int, **changes: Any
+    ) -> "BertConfig":
         """The config of a named size: tiny, mini, small, medium, base or large.
 
         Args:

@@ -36,7 +36,9 @@ def stop_between_steps(hint: str) -> Iterator[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    before = {one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield check
     finally:

@@ -1,0 +1,336 @@
+"""The bricks of the encoder: dense, normalisation, embeddings, attention, block, pooler.
+
+Blocks keep their vectors flat, ``[B·T, H]``, from the first product to the last one:
+that is the form that fuses (see ``kbert.ops``).
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from . import ops as fast
+from .config import Activation
+from .ops import Tensor
+
+
+def initializer() -> keras.initializers.Initializer:
+    """Truncated normal of standard deviation 0.02, for every kernel and embedding."""
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class Dense(keras.layers.Layer):
+    """``activation(x @ kernel + bias)``.
+
+    Args:
+        units: width of the output.
+        activation: ``None``, ``"tanh"``, or a GELU form of ``BertConfig``.
+
+    Call:
+        x: float ``[…, in]`` → float ``[…, units]``; two axes are the fast case.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        activation: Activation | str | None = None,
+        **layer_options: Any,
+    ) -> None:
+        super().__init__(**layer_options)
+        self.units, self.activation = units, activation
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units),
+            initializer=initializer(),
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer="zeros", name="bias"
+        )
+
+    def call(self, x: Tensor) -> Tensor:
+        flat = x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
+        y = self._activate(fast.dense(flat, self.kernel, self.bias))
+        if len(x.shape) == 2:
+            return y
+        return ops.reshape(y, (*ops.shape(x)[:-1], self.units))
+
+    def _activate(self, y: Tensor) -> Tensor:
+        if self.activation is None:
+            return y
+        if self.activation == "tanh":
+            return ops.tanh(y)
+        return fast.gelu(y, approximate=self.activation == "gelu_tanh")
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"units": self.units, "activation": self.activation}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class LayerNormalization(keras.layers.Layer):
+    """Zero mean and unit variance over the last axis, then scale and shift.
+
+    Args:
+        epsilon: added to the variance.
+
+    Call:
+        x: float ``[…, H]``, same out; statistics in float32 under every dtype policy.
+
+    Source:
+        Ba et al. 2016, arXiv:1607.06450. Differs: nothing.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-12, **layer_options: Any) -> None:
+        super().__init__(**layer_options)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        def weight(name: str, initial: str) -> keras.Variable:
+            return self.add_weight(
+                shape=(input_shape[-1],), initializer=initial, name=name, autocast=False
+            )
+
+        self.gamma, self.beta = weight("gamma", "ones"), weight("beta", "zeros")
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        flat = x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
+        y = fast.layer_normalization(
+            flat, self.gamma, self.beta, epsilon=self.epsilon, training=bool(training)
+        )
+        return y if len(x.shape) == 2 else ops.reshape(y, ops.shape(x))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class Embeddings(keras.layers.Layer):
+    """Token, position and segment vectors, summed, normalised, dropped out.
+
+    Args:
+        vocabulary_size, max_sequence_length, num_segments: rows of the three tables.
+        hidden_dim: H.
+        dropout: fraction dropped while training.
+        layer_norm_epsilon: of the normalisation.
+
+    Call:
+        token_ids, segment_ids: int32 ``[B, T]`` → float ``[B, T, H]``.
+
+    Source:
+        Devlin et al. 2019, arXiv:1810.04805, figure 2. Differs: nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        max_sequence_length: int,
+        num_segments: int,
+        hidden_dim: int,
+        dropout: float,
+        layer_norm_epsilon: float,
+        **layer_options: Any,
+    ) -> None:
+        super().__init__(**layer_options)
+        self.sizes = {
+            "vocabulary_size": vocabulary_size,
+            "max_sequence_length": max_sequence_length,
+            "num_segments": num_segments,
+            "hidden_dim": hidden_dim,
+            "dropout": dropout,
+            "layer_norm_epsilon": layer_norm_epsilon,
+        }
+        self.layer_norm = LayerNormalization(
+            epsilon=layer_norm_epsilon, name="layer_norm", dtype=self.dtype_policy
+        )
+        self.dropout = keras.layers.Dropout(
+            dropout, name="dropout", dtype=self.dtype_policy
+        )
+
+    def build(self, *input_shapes: Any) -> None:
+        def table(name: str, rows: str) -> keras.Variable:
+            shape = (self.sizes[rows], self.sizes["hidden_dim"])
+            return self.add_weight(shape=shape, initializer=initializer(), name=name)
+
+        self.token = table("token", "vocabulary_size")
+        self.position = table("position", "max_sequence_length")
+        self.segment = table("segment", "num_segments")
+        self.layer_norm.build((None, self.sizes["hidden_dim"]))
+
+    def call(
+        self, token_ids: Tensor, segment_ids: Tensor, training: bool = False
+    ) -> Tensor:
+        length = ops.shape(token_ids)[1]
+        x = ops.take(self.token, token_ids, axis=0)  # [B, T, H]
+        x = x + ops.take(self.segment, segment_ids, axis=0)
+        x = x + self.position[None, :length]
+        return self.dropout(self.layer_norm(x, training=training), training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.sizes}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class SelfAttention(keras.layers.Layer):
+    """Every token looks at every token of its text, with N heads.
+
+    Args:
+        num_heads: N, divides the width H of the input.
+        dropout: fraction of attention weights dropped while training.
+
+    Call:
+        x: float ``[B·T, H]``, flat.
+        padding_mask: bool ``[B, T]``, true where a token stands.
+        Returns: float ``[B·T, H]`` and the attention weights, float ``[B, N, T, T]``.
+
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2. Differs: query, key and
+        value are one kernel ``[H, 3H]``, hence one product.
+    """
+
+    def __init__(self, *, num_heads: int, dropout: float, **layer_options: Any) -> None:
+        super().__init__(**layer_options)
+        self.num_heads, self.rate = num_heads, dropout
+        self.dropout = keras.layers.Dropout(
+            dropout, name="dropout", dtype=self.dtype_policy
+        )
+
+    def build(self, x_shape: tuple[int | None, ...], *mask_shape: Any) -> None:
+        width = x_shape[-1]
+        policy = self.dtype_policy
+        self.query_key_value = Dense(3 * width, name="query_key_value", dtype=policy)
+        self.query_key_value.build((None, width))
+        self.output_dense = Dense(width, name="output", dtype=policy)
+        self.output_dense.build((None, width))
+
+    def call(
+        self, x: Tensor, padding_mask: Tensor, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        batch, length = ops.shape(padding_mask)
+        width = x.shape[-1]
+        depth = width // self.num_heads
+        query, key, value = (
+            ops.transpose(
+                ops.reshape(part, (batch, length, self.num_heads, depth)), axes
+            )
+            for part, axes in zip(
+                ops.split(self.query_key_value(x), 3, axis=-1),
+                ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3)),
+                strict=True,
+            )
+        )  # [B, N, T, D], [B, N, D, T], [B, N, T, D]
+        scores = ops.matmul(query * depth**-0.5, key)  # [B, N, T, T]
+        weights = fast.attention_probabilities(
+            scores, padding_mask, training=bool(training)
+        )
+        mixed = ops.matmul(self.dropout(weights, training=training), value)
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, width))
+        return self.output_dense(mixed), weights
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"num_heads": self.num_heads, "dropout": self.rate}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class EncoderLayer(keras.layers.Layer):
+    """One block: attention, then feed-forward, each added to its input and normalised.
+
+    Args:
+        num_heads: N.
+        intermediate_dim: F.
+        dropout: fraction dropped while training.
+        activation: GELU form of the feed-forward part.
+        layer_norm_epsilon: of both normalisations.
+        attention_weights: whether the call also returns them.
+
+    Call:
+        x: float ``[B, T, H]``.
+        padding_mask: bool ``[B, T]``, true where a token stands.
+        Returns: float ``[B, T, H]``; with ``attention_weights`` a pair, the second
+        float ``[B, N, T, T]``.
+
+    Source:
+        Devlin et al. 2019, arXiv:1810.04805, section 3. Differs: nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        intermediate_dim: int,
+        dropout: float,
+        activation: Activation,
+        layer_norm_epsilon: float,
+        attention_weights: bool = False,
+        **layer_options: Any,
+    ) -> None:
+        super().__init__(**layer_options)
+        self.options = {
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "dropout": dropout,
+            "activation": activation,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "attention_weights": attention_weights,
+        }
+        policy = self.dtype_policy
+        self.attention = SelfAttention(
+            num_heads=num_heads, dropout=dropout, name="attention", dtype=policy
+        )
+        self.intermediate = Dense(
+            intermediate_dim, activation=activation, name="intermediate", dtype=policy
+        )
+        self.attention_layer_norm, self.output_layer_norm = (
+            LayerNormalization(epsilon=layer_norm_epsilon, name=name, dtype=policy)
+            for name in ("attention_layer_norm", "output_layer_norm")
+        )
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
+
+    def build(self, x_shape: tuple[int | None, ...], *mask_shape: Any) -> None:
+        width = x_shape[-1]
+        self.output_dense = Dense(width, name="output", dtype=self.dtype_policy)
+        self.output_dense.build((None, self.options["intermediate_dim"]))
+        self.attention.build((None, width))
+        self.intermediate.build((None, width))
+        self.attention_layer_norm.build((None, width))
+        self.output_layer_norm.build((None, width))
+
+    def call(self, x: Tensor, padding_mask: Tensor, training: bool = False) -> Any:
+        shape = ops.shape(x)
+        flat = ops.reshape(x, (-1, x.shape[-1]))  # [B·T, H]
+        attended, weights = self.attention(flat, padding_mask, training=training)
+        flat = self.attention_layer_norm(
+            flat + self.dropout(attended, training=training), training=training
+        )
+        fed = self.output_dense(self.intermediate(flat))
+        flat = self.output_layer_norm(
+            flat + self.dropout(fed, training=training), training=training
+        )
+        y = ops.reshape(flat, shape)
+        return (y, weights) if self.options["attention_weights"] else y
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.options}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class Pooler(keras.layers.Layer):
+    """The vector of the first token ([CLS]) through a dense layer and tanh.
+
+    Call:
+        x: float ``[B, T, H]`` → float ``[B, H]``.
+    """
+
+    def build(self, x_shape: tuple[int | None, ...]) -> None:
+        self.dense = Dense(
+            x_shape[-1], activation="tanh", name="dense", dtype=self.dtype_policy
+        )
+        self.dense.build((None, x_shape[-1]))
+
+    def call(self, x: Tensor) -> Tensor:
+        return self.dense(x[:, 0])

@@ -1,0 +1,43 @@
+"""What a model directory holds, in memory: config, tokenizer, encoder, heads, labels."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from .config import BertConfig
+from .tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Bert:
+    """A BERT with all that belongs to it; ``kbert.load`` gives one.
+
+    Args:
+        config: sizes of the encoder.
+        encoder: functional model, see ``kbert.build_encoder``.
+        tokenizer: text to the encoder's inputs; ``None`` if the source had no
+            vocabulary.
+        heads: output layers by name, see ``kbert.heads.HEADS``.
+        labels: names of the classes of the classifier head, in order.
+        training: what ``training.json`` says: settings, seeds, metrics, versions.
+    """
+
+    config: BertConfig
+    encoder: keras.Model
+    tokenizer: Tokenizer | None = None
+    heads: Mapping[str, keras.layers.Layer] = dataclasses.field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def model_variables(bert: Bert) -> dict[str, keras.Variable]:
+    """Every weight of the encoder and the heads, by its path, each one once.
+
+    The paths, such as ``layer_1/attention/query_key_value/kernel`` or
+    ``masked_lm/bias``, are the tensor names of ``model.safetensors``.
+    """
+    layers = [*bert.encoder.layers, *bert.heads.values()]
+    weights = [weight for layer in layers for weight in layer.weights]
+    return {weight.path: weight for weight in weights}
