@@ -1,4 +1,4 @@
-"""The bricks of the encoder: dense, normalisation, embeddings, attention, block, pooler.
+"""The bricks of the encoder: dense, norm, embeddings, attention, block, pooler.
 
 Blocks keep their vectors flat, ``[B·T, H]``, from the first product to the last one:
 that is the form that fuses (see ``kbert.ops``).

@@ -1,4 +1,4 @@
-"""What a model directory holds, in memory: config, tokenizer, encoder, heads, labels."""
+"""A model directory in memory: config, tokenizer, encoder, heads, labels."""
 
 import dataclasses
 from collections.abc import Mapping
