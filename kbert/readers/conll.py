@@ -1,0 +1,111 @@
+"""CoNLL columns → one item a sentence, with its words and tags."""
+
+import re
+from collections.abc import Iterator
+
+from ..errors import ConfigError, InputError
+from .items import Item, ReaderOptions
+from .source import display_name, numbered_lines
+
+MAX_WORDS = 1_000_000
+_DOCUMENT_START = "-DOCSTART-"
+_BLANKS = re.compile(" +")
+
+
+def read_conll(path: str, options: ReaderOptions) -> Iterator[Item]:
+    """Group token lines into sentences.
+
+    - A line with a tab is split at every tab, so a word may hold blanks, or be empty;
+      any other line at runs of the ASCII blank only, so U+00A0 and the like are
+      characters of a word.
+    - A line of nothing but blanks and tabs ends the sentence.
+    - A ``-DOCSTART-`` line ends the document and gives no word.
+    - Every other line has as many columns as the first one. With more than one, the
+      last is the tag.
+
+    Raises:
+        ConfigError: no such word column, or it is the column of the tags.
+        InputError: a line with another number of columns, or a million words without
+            an empty line.
+    """
+    sentence, width, document, started = _Sentence(path), None, 0, False
+    for number, line in numbered_lines(path):
+        columns = _split(line)
+        if columns and columns[0] != _DOCUMENT_START:
+            if width is None:
+                width = len(columns)
+                _check_word_column(options.word_column, width, display_name(path))
+            _check_columns(columns, width, display_name(path), number)
+            sentence.add(columns, number, options.word_column)
+            continue
+        if sentence.words:
+            yield sentence.item(document)
+            sentence, started = _Sentence(path), True
+        if columns and started:
+            document, started = document + 1, False
+    if sentence.words:
+        yield sentence.item(document)
+
+
+class _Sentence:
+    """The words seen since the last empty line."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.line = path, 0
+        self.words: list[str] = []
+        self.tags: list[str] = []
+
+    def add(self, columns: list[str], number: int, word_column: int) -> None:
+        if len(self.words) >= MAX_WORDS:
+            raise InputError(
+                f"more than {MAX_WORDS} words since line {self.line}",
+                where=display_name(self.path),
+                line=number,
+                expected="an empty line between sentences",
+            )
+        self.line = self.line or number
+        self.words.append(columns[word_column])
+        if len(columns) > 1:
+            self.tags.append(columns[-1].strip(" "))
+
+    def item(self, document: int) -> Item:
+        return Item(
+            source=self.path,
+            line=self.line,
+            document=document,
+            words=tuple(self.words),
+            tags=tuple(self.tags) if self.tags else None,
+        )
+
+
+def _split(line: str) -> list[str]:
+    bare = line.strip(" \t")
+    if not bare:
+        return []
+    return line.split("\t") if "\t" in line else _BLANKS.split(bare)
+
+
+def _check_word_column(word_column: int, width: int, where: str) -> None:
+    if word_column >= width or (width > 1 and word_column == width - 1):
+        last = "the last one holds the tags" if width > 1 else "there is one column"
+        raise ConfigError(
+            f"word_column={word_column} in a file of {width} columns",
+            where=where,
+            expected=f"0 to {max(0, width - 2)}, because {last}",
+        )
+
+
+def _check_columns(columns: list[str], width: int, where: str, number: int) -> None:
+    if len(columns) != width:
+        raise InputError(
+            f"{len(columns)} columns in {_shortened(columns)}",
+            where=where,
+            line=number,
+            expected=f"{width}, as in the lines before",
+            hint="Separate the columns by one tab, and sentences by an empty line.",
+        )
+
+
+def _shortened(columns: list[str]) -> str:
+    text = repr(" ".join(columns))
+    return text if len(text) <= 60 else f"{text[:57]}…'"
