@@ -20,6 +20,8 @@ _HOME = {
     "KbertError": "errors",
     "OutputError": "errors",
     "Stopped": "errors",
+    "Tokenizer": "tokenizer",
+    "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
 }
 __all__ = sorted(_HOME)
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import Stopped as Stopped
     from .model import Bert as Bert
+    from .tokenizer import Tokenizer as Tokenizer
+    from .vocabulary import Vocabulary as Vocabulary
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,6 @@
+"""Text → the token ids of the original BERT tokenizer, in TensorFlow ops."""
+
+from .pipeline import PlacedPieces
+from .tokenizer import Tokenizer, WordPieces
+
+__all__ = ["PlacedPieces", "Tokenizer", "WordPieces"]
