@@ -1,0 +1,130 @@
+"""kbert/readers/conll.py"""
+
+import pytest
+
+from kbert.errors import InputError
+from kbert.readers import ReaderOptions, conll, read_items
+
+CONLL = ReaderOptions(format="conll")
+
+
+def read(tmp_path, content, **options):
+    path = tmp_path / "a.conll"
+    path.write_bytes(content.encode())
+    return list(read_items([str(path)], ReaderOptions(**options)))
+
+
+def test_sentences_documents_and_tags_are_kept(tmp_path):
+    items = read(
+        tmp_path,
+        "-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nsaid  VBD\u0020B-VP   O \n\n\n"
+        "Nice NNP B-NP B-LOC\n-DOCSTART- O\n-DOCSTART-\n. . O O",
+    )
+
+    assert [(one.line, one.document, one.words, one.tags) for one in items] == [
+        (3, 0, ("EU", "said"), ("B-ORG", "O")),
+        (7, 0, ("Nice",), ("B-LOC",)),
+        (10, 1, (".",), ("O",)),
+    ]
+
+
+def test_one_column_has_no_tags(tmp_path):
+    assert [(one.words, one.tags) for one in read(tmp_path, "a\r\nb\r\n\r\nc")] == [
+        (("a", "b"), None),
+        (("c",), None),
+    ]
+
+
+def test_the_word_may_stand_in_another_column(tmp_path):
+    (item,) = read(tmp_path, "1\tEU\tO\n2\tsaid\tO\n", word_column=1)
+
+    assert item.words == ("EU", "said")
+
+
+# Whatever a word is made of, it is one word of its sentence.
+HOSTILE = [
+    "\u00a0",
+    "\u3000",
+    "\u2028",
+    "\u2029",
+    "\x85",
+    "\x0b\x0c",
+    "\x1c\x1d\x1e",
+    "\x00\x01",
+    "\r",
+    "\u200b",
+    "\ufeff",
+    "e\u0301",
+    "a\u00a0b",
+    "👩‍👩‍👧‍👦",
+    "x" * 5000,
+    "\ue000\U0010ffff",
+    '"',
+    "#",
+]
+
+
+@pytest.mark.parametrize("gap", ["\t", " "], ids=["tab", "blank"])
+def test_hostile_words_come_out_as_they_went_in(tmp_path, gap):
+    lines = "".join(f"{word}{gap}O\n" for word in HOSTILE)
+    items = read(tmp_path, f"{lines}\n{lines}")
+
+    assert [one.words for one in items] == [tuple(HOSTILE)] * 2
+
+
+def test_with_tabs_a_word_may_hold_blanks_or_nothing(tmp_path):
+    (item,) = read(tmp_path, "New York\tB-LOC\n \tO\n\tO\n in \tO \n")
+
+    assert item.words == ("New York", " ", "", " in ")
+    assert item.tags == ("B-LOC", "O", "O", "O")
+
+
+def test_a_line_of_blanks_and_tabs_ends_a_sentence(tmp_path):
+    items = read(tmp_path, "a\tO\n\t\nb\tO\n \t \nc\tO\n")
+
+    assert [one.words for one in items] == [("a",), ("b",), ("c",)]
+
+
+def test_a_file_without_empty_lines_is_refused_before_memory_ends(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(conll, "MAX_WORDS", 3)
+    with pytest.raises(InputError, match="line 5: more than 3 words since line 2"):
+        read(tmp_path, "\na\nb\nc\nd\n")
+
+
+# Sentences, tokens, documents: as published, see README.md of the data.
+PUBLISHED = {
+    "conll2003/train.txt": (14041, 203621, 946),
+    "conll2003/valid.txt": (3250, 51362, 216),
+    "conll2003/test.txt": (3453, 46435, 231),
+    "wnut17/wnut17train.conll": (3394, 62730, 1),
+    "wnut17/emerging.dev.conll": (1009, 15733, 1),
+    "wnut17/emerging.test.annotated": (1287, 23394, 1),
+    "weibo_ner/weiboNER_2nd_conll.train": (1350, 73778, 1),
+    "weibo_ner/weiboNER_2nd_conll.dev": (270, 14509, 1),
+    "weibo_ner/weiboNER_2nd_conll.test": (270, 14842, 1),
+    "msra_ner/dev.txt": (4631, 172601, 1),
+}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_words_of_a_corpus_equal_the_published_count(name, shared):
+    sentences = words = documents = 0
+    for item in read_items([str(shared / "data" / name)], CONLL):
+        sentences += 1
+        words += len(item.words)
+        documents = item.document + 1
+        assert len(item.tags) == len(item.words)
+
+    assert (sentences, words, documents) == PUBLISHED[name]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_the_compressed_corpus_equals_the_published_count(shared):
+    path = str(shared / "data" / "msra_ner" / "train.txt.xz")
+    counts = [len(item.words) for item in read_items([path], CONLL)]
+
+    assert (len(counts), sum(counts)) == (50658, 2169879)

@@ -1,0 +1,52 @@
+"""kbert/readers/jsonl.py"""
+
+from kbert.readers import ReaderOptions, read_items
+
+
+def read(tmp_path, content, **options):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content.encode())
+    return list(read_items([str(path)], ReaderOptions(**options)))
+
+
+def test_a_string_is_text_and_other_keys_are_ignored(tmp_path):
+    (item,) = read(
+        tmp_path, '{"n": [1.5, null], "text": "a\\u2028\\ud83d\\ude00\\u0000"}'
+    )
+
+    assert (item.text, item.words, item.id) == ("a\u2028😀\0", None, None)
+
+
+def test_a_list_is_words_and_its_tags_are_kept(tmp_path):
+    items = read(tmp_path, '{"tokens": ["a", "", "b c"], "tags": ["O", "O", "B"]}\n')
+
+    assert items[0].words == ("a", "", "b c")
+    assert items[0].tags == ("O", "O", "B")
+    assert read(tmp_path, '{"words": []}')[0].words == ()
+
+
+def test_keys_are_chosen_by_name(tmp_path):
+    content = (
+        '{"q": "a", "r": "b", "n": 7, "d": 1}\r\n'
+        '{"q": "c", "r": "", "n": "x", "d": 1}\n'
+        '{"q": "e", "r": "f", "n": -1, "d": {"k": 2}}\n\n\n'
+    )
+    keys = {
+        "text_column": "q",
+        "text_pair_column": "r",
+        "id_column": "n",
+        "document_column": "d",
+    }
+    items = read(tmp_path, content, **keys)
+
+    assert [(one.id, one.text, one.text_pair, one.document) for one in items] == [
+        ("7", "a", "b", 0),
+        ("x", "c", "", 0),
+        ("-1", "e", "f", 1),
+    ]
+
+
+def test_without_a_document_key_every_object_is_a_document(tmp_path):
+    items = read(tmp_path, '{"sentence": "a"}\n{"sentence": "a"}\n')
+
+    assert [one.document for one in items] == [0, 1]
