@@ -21,6 +21,10 @@ class KbertError(Exception):
         a.tsv, line 7: 3 columns; expected 2. Quote the tab.
     """
 
+    # Keras and AutoGraph rewrite what is raised inside a layer, unless it says this.
+    _keras_call_info_injected = True
+    ag_pass_through = True
+
     def __init__(
         self,
         what: str,

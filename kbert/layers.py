@@ -11,6 +11,7 @@ from keras import ops
 
 from . import ops as fast
 from .config import Activation
+from .errors import InputError
 from .ops import Tensor
 
 
@@ -118,7 +119,14 @@ class Embeddings(keras.layers.Layer):
         layer_norm_epsilon: of the normalisation.
 
     Call:
-        token_ids, segment_ids: int32 ``[B, T]`` → float ``[B, T, H]``.
+        token_ids, segment_ids: int32 ``[B, T]`` → float ``[B, T, H]``. Ids are not
+            checked: one beyond its table is TensorFlow's error on a CPU, and any row or
+            NaN under XLA and on accelerators; a negative one counts from the end.
+
+    Raises:
+        InputError: T is 0 or above ``max_sequence_length``. A graph traced with an
+            unknown T cannot tell in time: there a T too long is treated like an id
+            beyond its table.
 
     Source:
         Devlin et al. 2019, arXiv:1810.04805, figure 2. Differs: nothing.
@@ -151,7 +159,11 @@ class Embeddings(keras.layers.Layer):
             dropout, name="dropout", dtype=self.dtype_policy
         )
 
-    def build(self, *input_shapes: Any) -> None:
+    def build(
+        self,
+        token_ids_shape: tuple[int | None, ...],
+        segment_ids_shape: tuple[int | None, ...],
+    ) -> None:
         def table(name: str, rows: str) -> keras.Variable:
             shape = (self.sizes[rows], self.sizes["hidden_dim"])
             return self.add_weight(shape=shape, initializer=initializer(), name=name)
@@ -164,11 +176,23 @@ class Embeddings(keras.layers.Layer):
     def call(
         self, token_ids: Tensor, segment_ids: Tensor, training: bool = False
     ) -> Tensor:
-        length = ops.shape(token_ids)[1]
+        self._check_length(token_ids.shape[1])
+        # A slice [:T] would be shorter, but JAX cannot trace it while T is unknown.
+        positions = ops.arange(ops.shape(token_ids)[1])
         x = ops.take(self.token, token_ids, axis=0)  # [B, T, H]
         x = x + ops.take(self.segment, segment_ids, axis=0)
-        x = x + self.position[None, :length]
+        x = x + ops.take(self.position, positions, axis=0)
         return self.dropout(self.layer_norm(x, training=training), training=training)
+
+    def _check_length(self, length: Any) -> None:
+        """Refuse an empty or too long input; no int: not known while tracing."""
+        longest = self.sizes["max_sequence_length"]
+        if isinstance(length, int) and not 1 <= length <= longest:
+            raise InputError(
+                f"an input of {length} tokens",
+                expected=f"1 to {longest} (max_sequence_length)",
+                hint="Cut the text, or split it into windows." if length else None,
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes}
@@ -199,7 +223,11 @@ class SelfAttention(keras.layers.Layer):
             dropout, name="dropout", dtype=self.dtype_policy
         )
 
-    def build(self, x_shape: tuple[int | None, ...], *mask_shape: Any) -> None:
+    def build(
+        self,
+        x_shape: tuple[int | None, ...],
+        padding_mask_shape: tuple[int | None, ...],
+    ) -> None:
         width = x_shape[-1]
         policy = self.dtype_policy
         self.query_key_value = Dense(3 * width, name="query_key_value", dtype=policy)
@@ -291,11 +319,15 @@ class EncoderLayer(keras.layers.Layer):
         )
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
-    def build(self, x_shape: tuple[int | None, ...], *mask_shape: Any) -> None:
+    def build(
+        self,
+        x_shape: tuple[int | None, ...],
+        padding_mask_shape: tuple[int | None, ...],
+    ) -> None:
         width = x_shape[-1]
         self.output_dense = Dense(width, name="output", dtype=self.dtype_policy)
         self.output_dense.build((None, self.options["intermediate_dim"]))
-        self.attention.build((None, width))
+        self.attention.build((None, width), padding_mask_shape)
         self.intermediate.build((None, width))
         self.attention_layer_norm.build((None, width))
         self.output_layer_norm.build((None, width))
