@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from .config import Activation, BertConfig
+from .errors import ConfigError
 from .layers import Dense, Embeddings, LayerNormalization
 from .ops import Tensor
 
@@ -136,7 +137,14 @@ def build_head(
         A built layer, ``MaskedLMHead`` or ``DenseHead``. ``HEADS[name]`` says what to
         call it on: ``"pooled"``, the output ``pooled_output``, or ``"tokens"``, rows
         of ``sequence_output``.
+
+    Raises:
+        ConfigError: no head is called ``name``.
     """
+    if name not in HEADS:
+        raise ConfigError(
+            f"no head is called {name!r}", expected=f"one of {', '.join(HEADS)}"
+        )
     embeddings = encoder.get_layer("embeddings")
     dtype = embeddings.dtype_policy
     if name == "masked_lm":
