@@ -238,8 +238,9 @@ def lock(directory: str | os.PathLike[str]) -> Iterator[None]:
     with writing(path):
         descriptor = _open_lock(path)
     try:
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with writing(path):
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)
