@@ -27,11 +27,6 @@ class FeatureStore:
 
     ``len(store)`` counts items; ``store[i]`` has the rows of item ``i``, float
     ``[rows_i, dim]`` or ``[rows_i, layers, dim]``, read-only and mapped from the file.
-
-    Example:
-        >>> store = FeatureStore.open("out")  # see StoreWriter
-        >>> len(store), store[-1].shape, store.status.tolist()
-        (2, (1, 4), [0, 0, 0])
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
