@@ -8,17 +8,19 @@ import tensorflow as tf
 
 from .inputs import to_tensor
 
-CHUNK = 4096  # texts: long enough to hide the cost of a call, and words repeat in it
+MIN_CHUNK = 4096  # texts; fewer are not worth a thread
 
 
 def in_chunks(
     graph: Callable[[tf.Tensor], tf.RaggedTensor], texts: list[str | bytes]
 ) -> tf.RaggedTensor:
-    """Run ``graph``, string ``[B]`` → ragged ``[B, (T)]``, chunk by chunk.
+    """Run ``graph``, string ``[B]`` → ragged ``[B, (T)]``, on one chunk for each core.
 
-    TensorFlow lets go of Python's lock while a graph runs.
+    TensorFlow lets go of Python's lock while a graph runs. Chunks are as long as can
+    be, because the words in one are worked out once.
     """
-    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+    size = max(MIN_CHUNK, -(-len(texts) // (os.cpu_count() or 1)))
+    chunks = [texts[start : start + size] for start in range(0, len(texts), size)]
     if len(chunks) < 2:
         return graph(to_tensor(texts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:

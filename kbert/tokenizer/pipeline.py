@@ -4,6 +4,7 @@ Texts repeat their words: each distinct one between two spaces is worked out onc
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from ..vocabulary import Vocabulary
 from .normalization import split_words
 from .unicode_tables import FoldingTables, folding_tables
 from .wordpiece import Pieces, WordPiece
+
+Graph = Callable[[tf.Tensor], Any]
 
 
 class PlacedPieces(NamedTuple):
@@ -30,7 +33,7 @@ class PlacedPieces(NamedTuple):
 
 
 class Pipeline:
-    """The graphs behind ``Tokenizer``, each traced once, for string ``[B]``.
+    """The graphs behind ``Tokenizer``, for string ``[B]``, each traced when needed.
 
     Args:
         vocabulary: the tokens.
@@ -43,12 +46,23 @@ class Pipeline:
     ) -> None:
         self._word_piece = WordPiece(vocabulary)
         self._tables = folding_tables(lowercase=lowercase, strip_accents=strip_accents)
-        self.tokenize = _graph(self._tokenize)
-        self.tokenize_words = _graph(self._tokenize_words)
-        self.place = _graph(self._place)
+
+    @functools.cached_property
+    def tokenize(self) -> Graph:
+        """Texts → int32 ``[B, (T)]``, the pieces of each."""
+        return _traced(self._tokenize)
+
+    @functools.cached_property
+    def tokenize_words(self) -> Graph:
+        """The same without looking for blanks first: faster where there are none."""
+        return _traced(self._tokenize_words)
+
+    @functools.cached_property
+    def place(self) -> Graph:
+        """Texts → ``PlacedPieces``, the pieces of each and where they come from."""
+        return _traced(self._place)
 
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """int32 ``[B, (T)]``: the pieces of each text."""
         with tf.device("CPU:0"):
             units = tf.strings.split(texts, sep=" ")
             by_unit = self._tokenize_words(units.values)
@@ -56,7 +70,6 @@ class Pipeline:
             return _ragged(by_unit.values, splits)
 
     def _tokenize_words(self, words: tf.Tensor) -> tf.RaggedTensor:
-        """The same without looking for spaces first: faster where there are none."""
         with tf.device("CPU:0"):
             distinct, numbers = tf.unique(words, out_idx=tf.int64)
             ids, splits = self._look_up(distinct)
@@ -68,7 +81,6 @@ class Pipeline:
         return Pieces(ids, tf.gather(splits, words.text_splits))
 
     def _place(self, texts: tf.Tensor) -> PlacedPieces:
-        """The pieces of each text and where they come from."""
         with tf.device("CPU:0"):
             words = split_words(texts, self._tables_in_graph())
             pieces = self._word_piece.look_up(words)
@@ -85,11 +97,10 @@ class Pipeline:
         return dataclasses.replace(self._tables, **arrays)
 
 
-def _graph(
-    function: Callable[[tf.Tensor], Any],
-) -> Callable[[tf.Tensor], Any]:
+def _traced(function: Graph) -> Graph:
     strings = tf.TensorSpec([None], tf.string)
-    return tf.function(function, input_signature=[strings], autograph=False)
+    with tf.init_scope():  # the first call may come from inside another graph
+        return tf.function(function, autograph=False).get_concrete_function(strings)
 
 
 def _ragged(values: tf.Tensor, splits: tf.Tensor) -> tf.RaggedTensor:

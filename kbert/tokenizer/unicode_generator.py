@@ -13,8 +13,8 @@ from ..errors import DependencyError
 from .unicode_tables import (
     CASE_IGNORABLE,
     CASED,
+    CLASS_BITS,
     CODE_POINTS,
-    COMBINING_SHIFT,
     DATA_FILE,
     DELETED,
     IDEOGRAPH,
@@ -97,7 +97,7 @@ def _class(code: int) -> int:
         CASED: cased,
         CASE_IGNORABLE: not cased and f"A{char}Σ".lower().endswith("ς"),
     }
-    combining = unicodedata.combining(char) << COMBINING_SHIFT
+    combining = unicodedata.combining(char) << CLASS_BITS
     return combining | sum(bit for bit, holds in bits.items() if holds)
 
 

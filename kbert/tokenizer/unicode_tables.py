@@ -14,7 +14,7 @@ DATA_FILE = Path(__file__).with_name("unicode_14.npz")
 CODE_POINTS = 0x110000
 PAGE = 256
 
-# Bits of a code point's class; its combining class stands above them.
+# Bits of a code point's class.
 DELETED = 1  # NUL, U+FFFD and categories Cc and Cf, but for tab, newline and return
 SPACE = 2  # what the original turns into a space, or what str.split() splits at
 IDEOGRAPH = 4  # the "CJK" ranges of the original, which stand alone
@@ -22,8 +22,15 @@ PUNCTUATION = 8  # ASCII symbols and categories P*, which stand alone
 NONSPACING = 16  # category Mn: the accents that are stripped
 CASED = 32  # cased and not ignorable: decides about the final sigma
 CASE_IGNORABLE = 64  # skipped when looking for a cased neighbour
-COMBINING_SHIFT = 8
-RECORD_SHIFT = 16
+CLASS_BITS = 8  # in the file, the combining class stands above them
+
+# Bits that depend on the folding, and numbers beside them, as in the graph.
+RESIZED = 1 << 7  # the replacement is not one code point
+COMBINING_SHIFT = 8  # rank of the combining class, 6 bits; 0 is no mark
+COMBINING_MASK = 0x3F
+ORDERED = 1 << 14  # holds a mark that is not stripped, whose place NFD may change
+RECORD_SHIFT = 16  # number of the replacement, 15 bits
+STAYS, MARK = 0, 1  # replacements: the code point itself; nothing, but itself in full
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,20 +39,22 @@ class FoldingTables:
 
     Args:
         page_index: int32 ``[4352]``, the page of code point ``c`` is at ``c // 256``.
-        pages: int32 ``[pages * 256]``: class bits, combining class at
-            ``COMBINING_SHIFT``, number of the replacement at ``RECORD_SHIFT`` (0: the
-            code point stays as it is).
+        pages: int32 ``[pages * 256]``, bits and numbers of each code point.
         starts: int32 ``[records]``, where a replacement begins in ``values``.
-        lengths: int32 ``[records]``, its code points; 1 for number 0.
+        lengths: int32 ``[records]``, its code points.
+        full_starts: as ``starts``, for replacements with their accents.
+        full_lengths: as ``lengths``, with accents.
         values: int32, the replacements one after the other.
         lowercase: whether replacements are lower-cased.
-        strip_accents: whether they are decomposed, so that marks can be deleted.
+        strip_accents: whether they are decomposed and lose their accents.
     """
 
     page_index: np.ndarray
     pages: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
+    full_starts: np.ndarray
+    full_lengths: np.ndarray
     values: np.ndarray
     lowercase: bool
     strip_accents: bool
@@ -56,36 +65,57 @@ def folding_tables(*, lowercase: bool, strip_accents: bool) -> FoldingTables:
 
     Args:
         lowercase: replace by ``str.lower()``.
-        strip_accents: then replace by the canonical decomposition (NFD). Its order of
-            marks, and the deletion of those in ``NONSPACING``, are up to the caller.
+        strip_accents: then replace by the canonical decomposition (NFD), and delete
+            non-spacing marks.
     """
     with np.load(DATA_FILE, allow_pickle=False) as data:
         runs = np.diff(data["class_starts"], append=CODE_POINTS)
-        words = np.repeat(data["class_values"].astype(np.int32), runs)
+        classes = np.repeat(data["class_values"].astype(np.int32), runs)
         lower = _mapping(data, "lower") if lowercase else {}
         decomposed = _mapping(data, "decomposed") if strip_accents else {}
-    replacements = {
-        code: [
-            part
-            for low in lower.get(code, [code])
-            for part in decomposed.get(low, [low])
-        ]
-        for code in sorted({*lower, *decomposed})
-    }
-    codes = np.fromiter(replacements, np.int64, len(replacements))
-    words[codes] |= np.arange(1, len(codes) + 1, dtype=np.int32) << RECORD_SHIFT
-    lengths = np.array([1, *map(len, replacements.values())], np.int32)
-    values = [0, *(part for parts in replacements.values() for part in parts)]
+    ranks = np.unique(classes >> CLASS_BITS, return_inverse=True)[1].astype(np.int32)
+    bits = classes & ((1 << CLASS_BITS) - 1)
+    accent = (bits & NONSPACING > 0) & strip_accents
+    moving = (ranks > 0) & ~accent & strip_accents
+    full = _compose(lower, decomposed)
+    kept = [[code for code in parts if not accent[code]] for parts in full.values()]
+
+    words = bits | ranks << COMBINING_SHIFT
+    words |= np.where(accent, RESIZED | MARK << RECORD_SHIFT, 0)
+    words |= np.where(moving, ORDERED, 0)
+    for record, (code, parts) in enumerate(zip(full, kept, strict=True), MARK + 1):
+        words[code] &= (1 << CLASS_BITS) - 1
+        words[code] |= record << RECORD_SHIFT
+        words[code] |= 0 if len(parts) == 1 else RESIZED
+        words[code] |= ORDERED if moving[full[code]].any() else 0
     pages, index = np.unique(words.reshape(-1, PAGE), axis=0, return_inverse=True)
+    starts, lengths, values = _concatenated([[0], [], *kept])
+    full_starts, full_lengths, full_values = _concatenated([[0], [0], *full.values()])
     return FoldingTables(
         page_index=index.reshape(-1).astype(np.int32),
         pages=pages.reshape(-1),
-        starts=(np.cumsum(lengths) - lengths).astype(np.int32),
+        starts=starts,
         lengths=lengths,
-        values=np.array(values, np.int32),
+        full_starts=full_starts + len(values),
+        full_lengths=full_lengths,
+        values=np.concatenate([values, full_values]),
         lowercase=lowercase,
         strip_accents=strip_accents,
     )
+
+
+def _compose(
+    lower: dict[int, list[int]], decomposed: dict[int, list[int]]
+) -> dict[int, list[int]]:
+    """What each code point that changes becomes when both mappings are applied."""
+    return {
+        code: [
+            part
+            for lowered in lower.get(code, [code])
+            for part in decomposed.get(lowered, [lowered])
+        ]
+        for code in sorted({*lower, *decomposed})
+    }
 
 
 def _mapping(data: Any, name: str) -> dict[int, list[int]]:
@@ -95,3 +125,10 @@ def _mapping(data: Any, name: str) -> dict[int, list[int]]:
         code: part.tolist()
         for code, part in zip(data[f"{name}_codes"].tolist(), parts, strict=True)
     }
+
+
+def _concatenated(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """int32 start of each row, length of each row, and all values."""
+    lengths = np.array([len(row) for row in rows], np.int32)
+    values = np.array([value for row in rows for value in row], np.int32)
+    return np.cumsum(lengths, dtype=np.int32) - lengths, lengths, values

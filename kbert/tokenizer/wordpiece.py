@@ -56,9 +56,7 @@ class WordPiece:
     def look_up(self, words: Words) -> Pieces:
         """The pieces of each word: at least one, [UNK] where there is no other way."""
         spelled = tf.strings.unicode_encode(
-            tf.RaggedTensor.from_row_splits(
-                words.characters.codes, words.splits, validate=False
-            ),
+            tf.RaggedTensor.from_row_splits(words.codes, words.splits, validate=False),
             "UTF-8",
         )
         too_long = words.splits[1:] - words.splits[:-1] > MAX_WORD_CHARACTERS
@@ -73,6 +71,6 @@ class WordPiece:
         ends = tf.cumsum(tf.where(pieces.ids == self._unk_id, whole, sizes))
         starts = tf.pad(ends, [[1, 0]])[:-1]
         return (
-            tf.gather(words.characters.starts, starts),
-            tf.gather(words.characters.ends, ends - 1),
+            tf.gather(words.starts, starts),
+            tf.gather(words.ends, ends - 1),
         )
