@@ -23,10 +23,16 @@ _HOME = {
     "Tokenizer": "tokenizer",
     "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
+    "convert": "checkpoints",
+    "load": "checkpoints",
+    "save": "checkpoints",
 }
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
+    from .checkpoints import convert as convert
+    from .checkpoints import load as load
+    from .checkpoints import save as save
     from .config import BertConfig as BertConfig
     from .encoder import build_encoder as build_encoder
     from .errors import CheckpointError as CheckpointError

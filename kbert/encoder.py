@@ -12,6 +12,7 @@ def build_encoder(
     config: BertConfig,
     *,
     attention_weights: bool = False,
+    pooler: bool = True,
     dtype: str | keras.DTypePolicy | None = None,
 ) -> keras.Model:
     """Build an encoder with random weights.
@@ -19,6 +20,8 @@ def build_encoder(
     Args:
         config: its sizes.
         attention_weights: whether to add the output of that name.
+        pooler: whether there is ``pooled_output``; some checkpoints have no weights
+            for it.
         dtype: Keras dtype policy, such as ``"mixed_bfloat16"``; the global one if
             ``None``. Normalisation and softmax are computed in float32 in all.
 
@@ -80,9 +83,10 @@ def build_encoder(
         hidden_states.append(x)
     outputs = {
         "sequence_output": x,
-        "pooled_output": Pooler(name="pooler", dtype=dtype)(x),
         "hidden_states": hidden_states,
     }
+    if pooler:
+        outputs["pooled_output"] = Pooler(name="pooler", dtype=dtype)(x)
     if attention_weights:
         outputs["attention_weights"] = weights
     return keras.Model(inputs, outputs, name="encoder")

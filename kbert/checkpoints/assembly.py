@@ -1,0 +1,297 @@
+"""What a source says about itself + its tensors → a whole ``Bert``, or one error."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..config import Activation, BertConfig
+from ..encoder import build_encoder
+from ..errors import CheckpointError
+from ..heads import HEADS, build_head
+from ..model import Bert, model_variables
+from ..tokenizer import Tokenizer
+from ..vocabulary import Vocabulary
+from .tensors import (
+    Row,
+    Shape,
+    TensorSource,
+    check_layers,
+    compare,
+    kbert_shapes,
+    part_of,
+    read_rows,
+    refuse,
+)
+
+CLASSIFIERS = ("sequence_classifier", "token_classifier")
+# Trainers round the embedding's rows up to a multiple of as many for speed.
+_SPARE_ROWS = 128
+LEAVE_OUT = (
+    "Leave a head out on purpose with --without-head NAME (without_heads in Python)."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerFiles:
+    """What a source says about its tokenizer.
+
+    Args:
+        vocabulary: the tokens.
+        lowercase: see ``Tokenizer``; None if the source does not say.
+        strip_accents: see ``Tokenizer``.
+        where: the file that the tokens came from.
+    """
+
+    vocabulary: Vocabulary
+    lowercase: bool | None
+    strip_accents: bool | None
+    where: str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A source understood, with no weight read yet; every reader gives one.
+
+    Args:
+        config: sizes of the encoder.
+        tensors: everything it stores, under the names of ``table``.
+        table: the rows of the given shapes, by our names, in this format; our tensors
+            that the format has no place for have no row.
+        units: of each head that this source can have.
+        required: heads that the source says it has, whether or not tensors are there.
+        pooler: whether it must have one; else it may.
+        ignored: whether a tensor is no weight (a buffer, an optimizer's slot).
+        copies: tensors that only repeat another one: its name, and the head they
+            belong to.
+        original: name in the source of each tensor, where it is another one.
+        tokenizer, labels, training: see ``Bert``.
+    """
+
+    config: BertConfig
+    tensors: TensorSource
+    table: Callable[[Mapping[str, Shape]], list[Row]]
+    units: Mapping[str, int]
+    required: frozenset[str] = frozenset()
+    pooler: bool = True
+    ignored: Callable[[str], bool] = lambda name: False
+    copies: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    original: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tokenizer: TokenizerFiles | None = None
+    labels: tuple[str, ...] = ()
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """What became of every tensor of a source, by its name there.
+
+    Args:
+        mapped: read into the model.
+        ignored: no weights: buffers, optimizer slots, counters.
+        left_out: left out because the caller said so.
+    """
+
+    mapped: tuple[str, ...]
+    ignored: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def finite_arrays(bert: Bert) -> dict[str, np.ndarray]:
+    """Every weight of a model by its name, float32.
+
+    Raises:
+        CheckpointError: some are not finite; such a model is never written.
+    """
+    arrays, problems = {}, []
+    for name, variable in model_variables(bert).items():
+        array = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+        if not np.isfinite(array).all():
+            problems.append(f"{name} holds NaN or infinite values")
+        arrays[name] = array
+    refuse(problems, "model in memory")
+    return arrays
+
+
+def head_units(bert: Bert) -> dict[str, int]:
+    """The units of each head of a model; those of ``masked_lm`` are its vocabulary."""
+    vocabulary = bert.config.vocabulary_size
+    return {
+        name: vocabulary if name == "masked_lm" else head.units
+        for name, head in bert.heads.items()
+    }
+
+
+def has_pooler(bert: Bert) -> bool:
+    """Whether the encoder gives ``pooled_output``."""
+    return "pooled_output" in bert.encoder.output
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Which tensors go where; made from names and shapes alone."""
+
+    rows: list[Row]
+    heads: Mapping[str, int]
+    pooler: bool
+    same: Mapping[str, str]
+    ignored: tuple[str, ...]
+    left_out: frozenset[str]
+
+
+def assemble(
+    checkpoint: Checkpoint,
+    *,
+    without_heads: Sequence[str],
+    activation: Activation | None,
+    lowercase: bool | None,
+    dtype: str | None,
+) -> tuple[Bert, Transfer]:
+    """Compare everything, then read everything, then build the model.
+
+    Args:
+        checkpoint: what a reader gave.
+        without_heads, activation, lowercase, dtype: see ``kbert.load``.
+
+    Raises:
+        CheckpointError: what differs from the config, all at once.
+    """
+    plan = _plan(checkpoint, without_heads)
+    labels = _labels(checkpoint, plan.heads)
+    tokenizer = _tokenizer(checkpoint.tokenizer, checkpoint.config, lowercase)
+    arrays = read_rows(plan.rows, checkpoint.tensors, same=plan.same)
+    config = checkpoint.config
+    if activation is not None:
+        config = dataclasses.replace(config, activation=activation)
+    encoder = build_encoder(config, pooler=plan.pooler, dtype=dtype)
+    heads = {
+        name: build_head(name, encoder, config, units=units)
+        for name, units in plan.heads.items()
+    }
+    bert = Bert(config, encoder, tokenizer, heads, labels, checkpoint.training)
+    for name, variable in model_variables(bert).items():
+        variable.assign(arrays.pop(name))
+    return bert, _transfer(plan, checkpoint.original)
+
+
+def _plan(checkpoint: Checkpoint, without_heads: Sequence[str]) -> _Plan:
+    config, source = checkpoint.config, checkpoint.tensors
+    check_layers(config, source)
+    possible = checkpoint.table(kbert_shapes(config, checkpoint.units, pooler=True))
+    left_out = frozenset().union(
+        *(_named(checkpoint, possible, name) for name in without_heads)
+    )
+    present = [name for name in source.entries if name not in left_out]
+    there = {
+        part_of(row.ours) for row in possible if not set(present).isdisjoint(row.theirs)
+    }
+    heads = {
+        name: checkpoint.units[name]
+        for name in HEADS
+        if name in there | checkpoint.required and name not in without_heads
+    }
+    needed = checkpoint.pooler and "pooler" not in without_heads
+    needed = needed or any(HEADS[name] == "pooled" for name in heads)
+    pooler = needed or "pooler" in there
+    absent = {*HEADS, "pooler"}.difference(heads, ["pooler"] if pooler else [])
+    rows = [row for row in possible if part_of(row.ours) not in absent]
+    same = {name: of for name, (of, _) in checkpoint.copies.items() if name in present}
+    ignored = tuple(name for name in present if checkpoint.ignored(name))
+    problems = compare(rows, source, besides=[*ignored, *same, *left_out])
+    for standard, original in checkpoint.original.items():
+        problems = [
+            f"{original} {text.removeprefix(standard + ' ')}"
+            if text.startswith(f"{standard} ")
+            else text
+            for text in problems
+        ]
+    refuse(problems, source.where, hint=LEAVE_OUT)
+    return _Plan(rows, heads, pooler, same, ignored, left_out)
+
+
+def _named(checkpoint: Checkpoint, rows: list[Row], name: str) -> frozenset[str]:
+    """The tensors of a head: by our name for it, or by how its tensors begin."""
+    entries, original = checkpoint.tensors.entries, checkpoint.original
+    if name in HEADS or name == "pooler":
+        theirs = {
+            part for row in rows if part_of(row.ours) == name for part in row.theirs
+        }
+        theirs |= {
+            copy for copy, (_, head) in checkpoint.copies.items() if head == name
+        }
+        found = theirs.intersection(entries)
+        known = found or name in checkpoint.required or name == "pooler"
+    else:
+        beginnings = (f"{name}.", f"{name}/")
+        found = {
+            entry
+            for entry in entries
+            if f"{original.get(entry, entry)}.".startswith(beginnings)
+        }
+        known = found
+    if not known:
+        raise CheckpointError(
+            f"has no head {name!r} to leave out",
+            where=checkpoint.tensors.where,
+            expected=f"one of {', '.join(HEADS)}, pooler, or the beginning of the "
+            "names of its tensors",
+        )
+    return frozenset(found)
+
+
+def _labels(checkpoint: Checkpoint, heads: Mapping[str, int]) -> tuple[str, ...]:
+    units = [heads[name] for name in CLASSIFIERS if name in heads]
+    if not units or not checkpoint.labels:
+        return ()
+    if units[0] != len(checkpoint.labels):
+        raise CheckpointError(
+            f"{len(checkpoint.labels)} labels",
+            where=checkpoint.tensors.where,
+            expected=f"{units[0]}, one for each class of its head",
+        )
+    return checkpoint.labels
+
+
+def _tokenizer(
+    files: TokenizerFiles | None, config: BertConfig, lowercase: bool | None
+) -> Tokenizer | None:
+    if files is None:
+        return None
+    size, rows = len(files.vocabulary), config.vocabulary_size
+    if not rows - _SPARE_ROWS < size <= rows:
+        raise CheckpointError(
+            f"{size} tokens",
+            where=files.where,
+            expected=f"{rows}, the vocabulary size of the model",
+        )
+    if lowercase is not None:
+        return Tokenizer(files.vocabulary, lowercase)
+    if files.lowercase is not None:
+        lowercase = files.lowercase
+    else:
+        lowercase = not _is_cased(files.vocabulary)
+    return Tokenizer(files.vocabulary, lowercase, strip_accents=files.strip_accents)
+
+
+def _is_cased(vocabulary: Vocabulary) -> bool:
+    """Whether capitals are usual: a quarter of the tokens of bert-base-cased have
+    some, 2 tokens of bert-base-chinese, none of bert-base-uncased."""
+    cased = [
+        token
+        for token in vocabulary.tokens
+        if token != token.lower() and not token.startswith("[")
+    ]
+    return len(cased) > len(vocabulary) // 20
+
+
+def _transfer(plan: _Plan, original: Mapping[str, str]) -> Transfer:
+    mapped = [name for row in plan.rows for name in row.theirs] + list(plan.same)
+    return Transfer(
+        *(
+            tuple(original.get(name, name) for name in names)
+            for names in (mapped, plan.ignored, sorted(plan.left_out))
+        )
+    )

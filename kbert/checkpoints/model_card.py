@@ -1,0 +1,49 @@
+"""A model → the short README of its directory."""
+
+import math
+
+from ..model import Bert, model_variables
+
+_TEMPLATE = """\
+# BERT, {layers} layers of {width}
+
+{count} parameters: {layers} layers, {heads} attention heads, hidden size {width},
+feed-forward size {inner}, {vocabulary} word pieces, at most {length} tokens,
+{activation}.
+
+- Tokenizer: {tokenizer}
+- Heads: {names}
+- Labels: {labels}
+
+Made by kbert. `manifest.json` has the SHA-256 of every file that is loaded; nothing
+here can run code.
+
+```python
+import kbert
+
+bert = kbert.load("path/of/this/folder")
+outputs = bert.encoder(bert.tokenizer(["Some text."]))
+```
+"""
+
+
+def model_card(bert: Bert) -> str:
+    """The text of ``README.md``, in Markdown: what the model is and how to load it."""
+    config, tokenizer = bert.config, bert.tokenizer
+    case = "no vocabulary"
+    if tokenizer is not None:
+        case = f"WordPiece, {'uncased' if tokenizer.lowercase else 'cased'}"
+    weights = model_variables(bert).values()
+    return _TEMPLATE.format(
+        count=f"{sum(math.prod(weight.shape) for weight in weights):,}",
+        layers=config.num_layers,
+        heads=config.num_heads,
+        width=config.hidden_dim,
+        inner=config.intermediate_dim,
+        vocabulary=config.vocabulary_size,
+        length=config.max_sequence_length,
+        activation="exact GELU" if config.activation == "gelu" else "tanh GELU",
+        tokenizer=case,
+        names=", ".join(bert.heads) or "none",
+        labels=", ".join(bert.labels) or "none",
+    )
