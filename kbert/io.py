@@ -90,6 +90,9 @@ def atomic_directory(
 ) -> Iterator[Path]:
     """Give a temporary folder to fill; it gets the name ``path`` when the block ends.
 
+    To replace a folder takes two renames: a crash between them leaves the old one and
+    the new one, both whole, under temporary names beside ``path``.
+
     Raises:
         OutputError: ``path`` exists and is not an empty folder, and ``overwrite`` is
             false; or the disk says no.
@@ -105,13 +108,25 @@ def atomic_directory(
             for entry in sorted(temporary.rglob("*")):
                 sync(entry)
             sync(temporary)
-            if path.exists():
-                remove(path)
-            os.replace(temporary, path)
-            sync(path.parent)
+            _put_in_place(temporary, path)
         except BaseException:
             remove(temporary)
             raise
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    """Give ``folder`` the name ``path``; what stood there is deleted last."""
+    replaced = _temporary(path).with_suffix(".replaced")
+    if path.exists():
+        os.replace(path, replaced)
+    try:
+        os.replace(folder, path)
+    except OSError:
+        if replaced.exists():
+            os.replace(replaced, path)
+        raise
+    sync(path.parent)
+    remove(replaced)
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -197,7 +212,8 @@ def child(directory: Path, name: str) -> Path:
     Raises:
         InputError: ``name``, read from a file, points somewhere else.
     """
-    if not isinstance(name, str) or name != PurePosixPath(name).name or name == "..":
+    plain = isinstance(name, str) and name == PurePosixPath(name).name
+    if not plain or name in ("", "..") or "\0" in name:
         raise InputError(
             f"names the file {name!r}",
             where=directory,
