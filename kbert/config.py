@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -119,7 +120,7 @@ class BertConfig:
             "hidden_dim": hidden_dim,
             "intermediate_dim": 4 * hidden_dim,
         }
-        return cls(vocabulary_size=vocabulary_size, **{**fields, **changes})
+        return cls.from_dict({"vocabulary_size": vocabulary_size, **fields, **changes})
 
     @classmethod
     def from_dict(
@@ -189,4 +190,5 @@ def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
