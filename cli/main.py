@@ -7,6 +7,8 @@ import click
 from kbert import __version__
 from kbert.errors import KbertError
 
+from .extract_features import extract_features
+
 # TensorFlow prints its start-up talk unless told otherwise before it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -25,3 +27,6 @@ class Kbert(click.Group):
 @click.version_option(__version__, prog_name="kbert")
 def main() -> None:
     """BERT in Keras 3 and TensorFlow: extract features, pretrain, fine-tune, serve."""
+
+
+main.add_command(extract_features)

@@ -16,6 +16,9 @@ _HOME = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DependencyError": "errors",
+    "FeatureExtractor": "features.estimator",
+    "FeatureSettings": "features.settings",
+    "FeatureStore": "store",
     "InputError": "errors",
     "KbertError": "errors",
     "OutputError": "errors",
@@ -42,7 +45,10 @@ if TYPE_CHECKING:
     from .errors import KbertError as KbertError
     from .errors import OutputError as OutputError
     from .errors import Stopped as Stopped
+    from .features.estimator import FeatureExtractor as FeatureExtractor
+    from .features.settings import FeatureSettings as FeatureSettings
     from .model import Bert as Bert
+    from .store import FeatureStore as FeatureStore
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary
 

@@ -1,0 +1,208 @@
+"""`kbert extract-features`: files of text → vectors of a frozen BERT."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import ItemBar, model_option, overwrite_option
+
+if TYPE_CHECKING:
+    from kbert.features.extraction import (
+        ExtractionEstimate,
+        ExtractionJob,
+        ExtractionReport,
+    )
+
+_READING = (
+    "format",
+    "text_column",
+    "text_pair_column",
+    "id_column",
+    "document_column",
+    "word_column",
+    "header",
+)
+_SETTINGS = (
+    "layers",
+    "combine",
+    "word_pool",
+    "sentence_pool",
+    "normalize",
+    "max_length",
+    "stride",
+    "context",
+    "compute_dtype",
+)
+_WHERE = ("output_format", "resume", "overwrite")
+
+
+def _choice(*names: str) -> click.Choice[str]:
+    return click.Choice(names)
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@model_option
+@click.option("-o", "--output", required=True, help="What to write; - is stdout.")
+@click.option(
+    "--format",
+    type=_choice("auto", "lines", "conll", "csv", "tsv", "jsonl"),
+    default="auto",
+    show_default=True,
+    help="What the inputs hold; auto goes by their endings.",
+)
+@click.option("--text-column", help="Column or key of the text.")
+@click.option("--text-pair-column", help="Column or key of the second text of a pair.")
+@click.option("--id-column", help="Column or key to keep as the item's id.")
+@click.option("--document-column", help="Column or key that names the document.")
+@click.option("--word-column", type=int, help="CoNLL column of the word, from 0.")
+@click.option("--header/--no-header", default=True, help="Whether tables have one.")
+@click.option(
+    "--unit",
+    type=_choice("token", "word", "sentence"),
+    help="What gets a row.  [default: word for CoNLL, else sentence]",
+)
+@click.option(
+    "--layers",
+    default="-1",
+    show_default=True,
+    help="0 = embeddings, -1 = last; e.g. -4: or 0,-1 or all or emb.",
+)
+@click.option(
+    "--combine",
+    type=_choice("concat", "mean", "sum", "max", "stack"),
+    default="concat",
+    show_default=True,
+    help="How several layers become one vector.",
+)
+@click.option(
+    "--word-pool",
+    type=_choice("first", "last", "mean", "max"),
+    default="first",
+    show_default=True,
+    help="Which pieces stand for a word.",
+)
+@click.option(
+    "--sentence-pool",
+    type=_choice("mean", "max", "cls", "pooler"),
+    default="mean",
+    show_default=True,
+    help="What stands for a sentence.",
+)
+@click.option("--normalize", is_flag=True, help="Scale every vector to length 1.")
+@click.option("--max-length", type=int, help="Longest window in tokens.")
+@click.option("--stride", type=int, help="Pieces between starts of windows.")
+@click.option(
+    "--context",
+    type=_choice("none", "document"),
+    default="none",
+    show_default=True,
+    help="Whether a sentence is encoded amid its document.",
+)
+@click.option(
+    "--compute-dtype",
+    type=_choice("float32", "bfloat16"),
+    default="float32",
+    show_default=True,
+    help="Arithmetic of the encoder.",
+)
+@click.option(
+    "--store-dtype",
+    type=_choice("float32", "float16"),
+    default="float32",
+    show_default=True,
+    help="Numbers on disk.",
+)
+@click.option(
+    "--output-format",
+    type=_choice("store", "npz", "jsonl", "hdf5", "parquet"),
+    default="store",
+    show_default=True,
+)
+@click.option(
+    "--shard-size",
+    type=click.FloatRange(min=0, min_open=True),
+    default=256,
+    show_default=True,
+    help="Megabytes; finished shards survive a kill.",
+)
+@click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")
+@overwrite_option
+@click.option("--dry-run", is_flag=True, help="Count, and estimate size and time.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first items.")
+def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> None:
+    """Write the vectors of a frozen BERT for every token, word or sentence of INPUT.
+
+    INPUT is .txt (a text a line), .conll/.bio/.iob2, .csv, .tsv or .jsonl; - is
+    standard input. The output is a folder that NumPy reads (kbert.FeatureStore), or a
+    file of --output-format; - writes JSON lines to standard output.
+
+    \b
+    Examples:
+      kbert extract-features reviews.txt --model minilm -o vectors
+      kbert extract-features train.conll --model bert --layers -4: \\
+          --context document --compute-dtype bfloat16 --store-dtype float16 -o words
+      kbert extract-features pairs.csv --model bert --text-column a \\
+          --text-pair-column b --sentence-pool pooler --output-format npz -o pairs.npz
+      cat lines.txt | kbert extract-features - --model bert -o - > vectors.jsonl
+    """
+    from kbert.checkpoints import load
+    from kbert.features.extraction import (
+        estimate,
+        extract_features_to,
+        extract_to_stream,
+    )
+
+    job = _job(options)
+    total = job.count()
+    bert = load(model)
+    if dry_run:
+        _show_estimate(estimate(bert, job))
+        return
+    with ItemBar(total) as progress:
+        if output == "-":
+            stdout = click.get_binary_stream("stdout")
+            report = extract_to_stream(bert, job, stdout, progress=progress)
+        else:
+            where = {name: options[name] for name in _WHERE}
+            report = extract_features_to(bert, job, output, **where, progress=progress)
+    _show_report(report)
+
+
+def _job(options: dict[str, Any]) -> "ExtractionJob":
+    from kbert.features.extraction import ExtractionJob
+    from kbert.features.settings import FeatureSettings
+    from kbert.readers import ReaderOptions
+
+    reading = {name: options[name] for name in _READING if options[name] is not None}
+    settings = {name: options[name] for name in _SETTINGS}
+    return ExtractionJob(
+        inputs=options["inputs"],
+        settings=FeatureSettings(unit=options["unit"] or _unit(options), **settings),
+        reading=ReaderOptions(**reading),
+        limit=options["limit"],
+        store_dtype=options["store_dtype"],
+        shard_bytes=max(1, int(options["shard_size"] * 1e6)),
+    )
+
+
+def _unit(options: dict[str, Any]) -> str:
+    from kbert.readers import input_format
+
+    formats = {input_format(path, options["format"]) for path in options["inputs"]}
+    return "word" if formats == {"conll"} else "sentence"
+
+
+def _show_estimate(estimate: "ExtractionEstimate") -> None:
+    click.echo(
+        f"{estimate.items:,} items, {estimate.rows:,} rows, "
+        f"{estimate.bytes / 1e6:,.1f} MB, about {estimate.seconds:,.0f} s"
+    )
+
+
+def _show_report(report: "ExtractionReport") -> None:
+    click.echo(
+        f"{report.path}: {report.items:,} items, {report.rows:,} rows; "
+        f"{report.unk:,} unk, {report.empty:,} empty, {report.truncated:,} truncated",
+        err=True,
+    )

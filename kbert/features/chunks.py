@@ -1,0 +1,96 @@
+"""A stream of items → chunks of bounded size, with their neighbours for context."""
+
+import dataclasses
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from ..readers import Item
+from .units import words_of
+
+ITEMS_PER_CHUNK = 2048
+# A text cut into tokens has about one for every four characters.
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Consecutive items.
+
+    Args:
+        items: the items, and their neighbours on both sides if a context is wanted.
+        targets: which of them the chunk is about.
+    """
+
+    items: list[Item]
+    targets: range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChunkLimits:
+    """How much goes into a chunk; decides the bytes of an output, so part of a resume.
+
+    Args:
+        unit: what gets a row.
+        rows: most rows, about; one item always fits.
+        context_items: most neighbours on each side, 0 for none.
+    """
+
+    unit: str
+    rows: int
+    context_items: int
+
+
+def chunks(items: Iterable[Item], limits: ChunkLimits, *, skip: int) -> Iterator[Chunk]:
+    """Cut a stream into chunks.
+
+    Where a chunk ends depends on the items since the last end alone, so that a stream
+    of which whole chunks are skipped is cut in the same places.
+
+    Args:
+        items: in order; documents are consecutive.
+        limits: the size of a chunk.
+        skip: items at the beginning to use as context only.
+    """
+    items = iter(items)
+    before: deque[Item] = deque(maxlen=limits.context_items)
+    before.extend(itertools.islice(items, skip))
+    groups = _groups(items, limits)
+    group = next(groups, None)
+    while group is not None:
+        following = next(groups, None)
+        context_before = _same_document(reversed(before), group[0])[::-1]
+        after = itertools.islice(following or [], limits.context_items)
+        context_after = _same_document(after, group[-1])
+        first = len(context_before)
+        yield Chunk(
+            [*context_before, *group, *context_after], range(first, first + len(group))
+        )
+        before.extend(group)
+        group = following
+
+
+def _groups(items: Iterator[Item], limits: ChunkLimits) -> Iterator[list[Item]]:
+    group: list[Item] = []
+    rows = 0
+    for item in items:
+        group.append(item)
+        rows += _estimated_rows(item, limits.unit)
+        if len(group) == ITEMS_PER_CHUNK or rows >= limits.rows:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
+
+
+def _estimated_rows(item: Item, unit: str) -> int:
+    if unit == "sentence":
+        return 1
+    if unit == "word":
+        return len(words_of(item))
+    texts = item.words or (item.text or "", item.text_pair or "")
+    return sum(len(text) // _CHARACTERS_PER_TOKEN + 1 for text in texts)
+
+
+def _same_document(items: Iterable[Item], item: Item) -> list[Item]:
+    return list(itertools.takewhile(lambda one: one.document == item.document, items))

@@ -1,0 +1,348 @@
+"""Files → a feature store: read, chunk, encode, write; resumable, in flat memory."""
+
+import dataclasses
+import hashlib
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .. import io
+from ..errors import ConfigError
+from ..interruption import stop_between_steps
+from ..model import Bert, model_variables
+from ..readers import Item, ReaderOptions, fingerprint_inputs, read_items
+from ..store import (
+    DEFAULT_SHARD_BYTES,
+    EXPORT_FORMATS,
+    STATUSES,
+    FeatureChunk,
+    FeatureStore,
+    StoreWriter,
+    export,
+    write_jsonl,
+)
+from .chunks import Chunk, ChunkLimits, chunks
+from .engine import FeatureEngine, Features
+from .settings import FeatureSettings
+from .splits import ranges
+from .units import words_of
+
+_CHUNK_BYTES = 64 << 20
+_SAMPLE_ITEMS = 256
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractionReport:
+    """What was written, with every loss counted.
+
+    Args:
+        path: the output.
+        items, rows, tokens: how many; tokens without padding, of this run only.
+        unk, empty, truncated: rows with that status.
+    """
+
+    path: Path
+    items: int
+    rows: int
+    tokens: int
+    unk: int
+    empty: int
+    truncated: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractionEstimate:
+    """What a run would write, from counting the input and running a sample.
+
+    Args:
+        items: how many there are.
+        rows: how many there will be; exact for words and sentences.
+        bytes: size of the features.
+        seconds: time on this machine, start-up left out.
+    """
+
+    items: int
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractionJob:
+    """Everything that one extraction is told.
+
+    Args:
+        inputs: file names; ``"-"`` is standard input.
+        settings: what to extract.
+        reading: how to read the inputs.
+        limit: only so many items.
+        store_dtype: ``float32`` or ``float16``, of the stored vectors.
+        shard_bytes: size of a shard; what is done is safe shard by shard.
+    """
+
+    inputs: Sequence[str]
+    settings: FeatureSettings = FeatureSettings()
+    reading: ReaderOptions = ReaderOptions()
+    limit: int | None = None
+    store_dtype: str = "float32"
+    shard_bytes: int = DEFAULT_SHARD_BYTES
+
+    def items(self) -> Iterator[Item]:
+        """The items asked for."""
+        return itertools.islice(read_items(self.inputs, self.reading), self.limit)
+
+    def count(self) -> int | None:
+        """How many items there are; ``None`` if an input can be read only once.
+
+        Reads everything, so that a bad line is found before the work begins.
+        """
+        if any(entry["bytes"] is None for entry in fingerprint_inputs(self.inputs)):
+            return None
+        return sum(1 for _ in self.items())
+
+
+def extract_features_to(
+    bert: Bert,
+    job: ExtractionJob,
+    output: str | os.PathLike[str],
+    *,
+    output_format: str = "store",
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = lambda items, tokens: None,
+) -> ExtractionReport:
+    """Write the features of every item to ``output``.
+
+    Args:
+        bert: the model.
+        job: what to read and to extract.
+        output: folder of the store, or file of another format.
+        output_format: ``store`` or one of ``EXPORT_FORMATS``.
+        resume: go on with what a stopped or killed run left.
+        overwrite: replace what stands at ``output``.
+        progress: called with the items finished and the tokens encoded since its last
+            call.
+
+    Returns:
+        What was written and what was lost.
+
+    Raises:
+        KbertError: bad input or settings, a disk that is full, or a stop asked for;
+            committed shards are kept.
+    """
+    output = Path(output)
+    if output_format not in ("store", *EXPORT_FORMATS):
+        raise ConfigError(
+            f"output_format={output_format!r}",
+            expected=f"one of store, {', '.join(EXPORT_FORMATS)}",
+        )
+    if output_format == "store":
+        return _write_store(bert, job, output, resume, overwrite, progress)
+    if not resume:
+        io.refuse_existing(output, overwrite=overwrite)
+    beside = output.with_name(f"{output.name}.store")
+    report = _write_store(bert, job, beside, resume, overwrite, progress)
+    export(FeatureStore.open(beside), output, output_format, overwrite=True)
+    io.remove(beside)
+    return dataclasses.replace(report, path=output)
+
+
+def extract_to_stream(
+    bert: Bert,
+    job: ExtractionJob,
+    file: BinaryIO,
+    *,
+    progress: Progress = lambda items, tokens: None,
+) -> ExtractionReport:
+    """Write the features of every item to an open file, as JSON lines.
+
+    Nothing is written before all is done, so that an error leaves no half of it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        report = extract_features_to(bert, job, Path(folder, "s"), progress=progress)
+        write_jsonl(FeatureStore.open(report.path), file)
+    return dataclasses.replace(report, path=Path("-"))
+
+
+def estimate(bert: Bert, job: ExtractionJob) -> ExtractionEstimate:
+    """Count the input and time a sample; writes nothing.
+
+    Raises:
+        KbertError: as ``extract_features``, for the input and the settings.
+    """
+    engine = FeatureEngine(bert, job.settings)
+    items = list(itertools.islice(job.items(), _SAMPLE_ITEMS))
+    engine(items[: _SAMPLE_ITEMS // 8])
+    began = time.perf_counter()
+    sample = engine(items)
+    seconds = time.perf_counter() - began
+    count = job.count()
+    share = (len(items) if count is None else count) / len(items)
+    rows = round(len(sample.status) * share)
+    if engine.settings.unit == "word" and count is not None:
+        rows = sum(len(words_of(item)) for item in job.items())
+    row_bytes = np.dtype(job.store_dtype).itemsize * int(np.prod(engine.row_shape))
+    return ExtractionEstimate(
+        items=count or len(items),
+        rows=rows,
+        bytes=rows * row_bytes,
+        seconds=seconds * share,
+    )
+
+
+def _write_store(
+    bert: Bert,
+    job: ExtractionJob,
+    output: Path,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> ExtractionReport:
+    engine = FeatureEngine(bert, job.settings)
+    writer = StoreWriter(
+        output,
+        settings=_fingerprint(bert, engine, job),
+        row_shape=engine.row_shape,
+        dtype=job.store_dtype,
+        shard_bytes=job.shard_bytes,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    tokens = 0
+
+    def encoded(count: int) -> None:
+        nonlocal tokens
+        tokens += count
+        progress(0, count)
+
+    hint = "Run the same command with --resume to go on."
+    with stop_between_steps(hint) as check, writer:
+        progress(writer.items_done, 0)
+        if not writer.complete:
+            for chunk in chunks(job.items(), _limits(engine), skip=writer.items_done):
+                check()
+                writer.append(_features(engine, chunk, job.store_dtype, check, encoded))
+                progress(len(chunk.targets), 0)
+            writer.finish()
+    return _report(output, tokens)
+
+
+def _limits(engine: FeatureEngine) -> ChunkLimits:
+    settings = engine.settings
+    row_bytes = 4 * int(np.prod(engine.row_shape))
+    return ChunkLimits(
+        unit=settings.unit,
+        rows=max(1, _CHUNK_BYTES // row_bytes),
+        context_items=settings.max_length if settings.context == "document" else 0,
+    )
+
+
+def _features(
+    engine: FeatureEngine,
+    chunk: Chunk,
+    dtype: str,
+    check: Callable[[], None],
+    encoded: Callable[[int], None],
+) -> FeatureChunk:
+    targets = [chunk.items[number] for number in chunk.targets]
+    if engine.settings.context == "document":
+        features = engine(
+            chunk.items, targets=chunk.targets, check=check, progress=encoded
+        )
+        place = np.arange(len(targets))
+    else:
+        distinct, place = _distinct(targets)
+        features = engine(distinct, check=check, progress=encoded)
+    starts, stops = features.text_splits[:-1][place], features.text_splits[1:][place]
+    rows, _ = ranges(starts, stops)
+    pairs = zip(targets, place.tolist(), strict=True)
+    return FeatureChunk(
+        features=features.values[rows].astype(dtype),
+        rows_per_item=stops - starts,
+        status=features.status[rows],
+        records=[
+            _record(item, features, number, unit=engine.settings.unit)
+            for item, number in pairs
+        ],
+    )
+
+
+def _distinct(items: list[Item]) -> tuple[list[Item], np.ndarray]:
+    """Items of different texts, and which of them each item equals."""
+    numbers: dict[Any, int] = {}
+    distinct = []
+    place = np.zeros(len(items), np.int64)
+    for number, item in enumerate(items):
+        key = (item.text, item.text_pair, item.words)
+        if key not in numbers:
+            numbers[key] = len(distinct)
+            distinct.append(item)
+        place[number] = numbers[key]
+    return distinct, place
+
+
+def _record(
+    item: Item, features: Features, number: int, *, unit: str
+) -> dict[str, Any]:
+    """What ``items.jsonl`` says of one item."""
+    record: dict[str, Any] = {} if item.id is None else {"id": item.id}
+    record |= {
+        "source": Path(item.source).name,
+        "line": item.line,
+        "document": item.document,
+        "pieces": int(features.num_pieces[number]),
+    }
+    if features.names is not None:
+        record["words" if unit == "word" else "tokens"] = features.names[number]
+    if features.offsets is not None:
+        record["offsets"] = features.offsets[number]
+    if item.tags is not None:
+        record["tags"] = list(item.tags)
+    return record
+
+
+def _fingerprint(
+    bert: Bert, engine: FeatureEngine, job: ExtractionJob
+) -> dict[str, Any]:
+    """All that decides the bytes of the output."""
+    tokenizer = engine.tokenizer
+    return {
+        "model": {
+            "config": bert.config.to_dict(),
+            "weights_sha256": _weights_digest(bert),
+            "vocabulary_sha256": tokenizer.vocabulary.digest,
+            "lowercase": tokenizer.lowercase,
+            "strip_accents": tokenizer.strip_accents,
+        },
+        "features": engine.settings.to_dict(),
+        "reading": dataclasses.asdict(job.reading),
+        "limit": job.limit,
+        "inputs": fingerprint_inputs(job.inputs),
+    }
+
+
+def _weights_digest(bert: Bert) -> str:
+    sha = hashlib.sha256()
+    for path, variable in sorted(model_variables(bert).items()):
+        sha.update(path.encode())
+        sha.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return sha.hexdigest()
+
+
+def _report(output: Path, tokens: int) -> ExtractionReport:
+    manifest = FeatureStore.open(output).manifest
+    lost = {name: manifest["status"][name] for name in STATUSES[1:]}
+    return ExtractionReport(
+        path=output,
+        items=manifest["items"],
+        rows=manifest["rows"],
+        tokens=tokens,
+        **lost,
+    )
