@@ -6,6 +6,7 @@ Prints one JSON object; its "problems" must be empty. One thread, no TensorFlow,
 forking is safe and quick.
 """
 
+import builtins
 import hashlib
 import itertools
 import json
@@ -92,7 +93,7 @@ def child(body):
 
 
 def killed_at(step, body):
-    """Run ``body``; die before system call n at step 2n - 1, and after it at 2n."""
+    """Run ``body``; die before file operation n at step 2n - 1, and after it at 2n."""
     count = 0
 
     def counted(original):
@@ -111,6 +112,7 @@ def killed_at(step, body):
 
     for call in CALLS:
         setattr(os, call, counted(getattr(os, call)))
+    builtins.open = counted(open)
     body()
 
 

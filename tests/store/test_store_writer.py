@@ -87,14 +87,18 @@ def test_the_manifest_has_settings_counts_and_summary_but_no_path(make_store, tm
 
 def test_resuming_begins_after_the_last_committed_shard(tmp_path, make_chunks):
     chunks = make_chunks(count=8)
-    write(tmp_path / "good", chunks)
-    with pytest.raises(ZeroDivisionError), writer(tmp_path / "out") as out:
+    write(tmp_path / "good", chunks, shard_bytes=500)
+    with (
+        pytest.raises(ZeroDivisionError),
+        writer(tmp_path / "out", shard_bytes=500) as out,
+    ):
         for chunk in chunks[:6]:
             out.append(chunk)
+        committed = out.items_done
         1 / 0  # noqa: B018
     assert not (tmp_path / "out").exists()
-    with writer(tmp_path / "out", resume=True) as out:
-        assert 0 < out.items_done <= 18
+    with writer(tmp_path / "out", shard_bytes=500, resume=True) as out:
+        assert 0 < out.items_done == committed < 18
         assert out.rows_done == sum(
             len(one.status) for one in chunks[: out.items_done // 3]
         )
@@ -158,6 +162,17 @@ def test_overwriting_keeps_the_old_store_until_the_new_one_is_whole(
 
     assert len(FeatureStore.open(tmp_path / "out")) == 6
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_old_store_moved_away_by_a_killed_finish_is_put_back(tmp_path, make_chunks):
+    write(tmp_path / "out", make_chunks())
+    before = contents(tmp_path / "out")
+    for way_on in ("resume", "overwrite"):
+        with writer(tmp_path / "out", overwrite=True):
+            pass
+        (tmp_path / "out").rename(tmp_path / "out.partial" / "replaced")
+        with writer(tmp_path / "out", **{way_on: True}):
+            assert contents(tmp_path / "out") == before
 
 
 def test_an_unfinished_store_is_named_with_both_ways_on(tmp_path, make_chunks):
