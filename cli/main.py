@@ -7,6 +7,7 @@ import click
 from kbert import __version__
 from kbert.errors import KbertError
 
+from .convert import convert
 from .extract_features import extract_features
 
 # TensorFlow prints its start-up talk unless told otherwise before it is imported.
@@ -29,4 +30,5 @@ def main() -> None:
     """BERT in Keras 3 and TensorFlow: extract features, pretrain, fine-tune, serve."""
 
 
+main.add_command(convert)
 main.add_command(extract_features)

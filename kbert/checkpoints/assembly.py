@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import keras
@@ -67,7 +67,6 @@ class Checkpoint:
         ignored: whether a tensor is no weight (a buffer, an optimizer's slot).
         copies: tensors that only repeat another one: its name, and the head they
             belong to.
-        original: name in the source of each tensor, where it is another one.
         tokenizer, labels, training: see ``Bert``.
     """
 
@@ -79,7 +78,6 @@ class Checkpoint:
     pooler: bool = True
     ignored: Callable[[str], bool] = lambda name: False
     copies: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
-    original: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tokenizer: TokenizerFiles | None = None
     labels: tuple[str, ...] = ()
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -174,7 +172,7 @@ def assemble(
     bert = Bert(config, encoder, tokenizer, heads, labels, checkpoint.training)
     for name, variable in model_variables(bert).items():
         variable.assign(arrays.pop(name))
-    return bert, _transfer(plan, checkpoint.original)
+    return bert, _transfer(plan, checkpoint.tensors)
 
 
 def _plan(checkpoint: Checkpoint, without_heads: Sequence[str]) -> _Plan:
@@ -185,36 +183,40 @@ def _plan(checkpoint: Checkpoint, without_heads: Sequence[str]) -> _Plan:
         *(_named(checkpoint, possible, name) for name in without_heads)
     )
     present = [name for name in source.entries if name not in left_out]
-    there = {
-        part_of(row.ours) for row in possible if not set(present).isdisjoint(row.theirs)
-    }
-    heads = {
-        name: checkpoint.units[name]
-        for name in HEADS
-        if name in there | checkpoint.required and name not in without_heads
-    }
-    needed = checkpoint.pooler and "pooler" not in without_heads
-    needed = needed or any(HEADS[name] == "pooled" for name in heads)
-    pooler = needed or "pooler" in there
+    gone = {*without_heads, *_parts(possible, left_out)}
+    heads, pooler = _heads_and_pooler(checkpoint, _parts(possible, present), gone)
     absent = {*HEADS, "pooler"}.difference(heads, ["pooler"] if pooler else [])
     rows = [row for row in possible if part_of(row.ours) not in absent]
     same = {name: of for name, (of, _) in checkpoint.copies.items() if name in present}
     ignored = tuple(name for name in present if checkpoint.ignored(name))
     problems = compare(rows, source, besides=[*ignored, *same, *left_out])
-    for standard, original in checkpoint.original.items():
-        problems = [
-            f"{original} {text.removeprefix(standard + ' ')}"
-            if text.startswith(f"{standard} ")
-            else text
-            for text in problems
-        ]
     refuse(problems, source.where, hint=LEAVE_OUT)
     return _Plan(rows, heads, pooler, same, ignored, left_out)
 
 
+def _parts(rows: Iterable[Row], names: Iterable[str]) -> set[str]:
+    """The heads and other parts that have at least one tensor among ``names``."""
+    names = set(names)
+    return {part_of(row.ours) for row in rows if not names.isdisjoint(row.theirs)}
+
+
+def _heads_and_pooler(
+    checkpoint: Checkpoint, there: Set[str], gone: Set[str]
+) -> tuple[dict[str, int], bool]:
+    """What the model has: all that the source says it has or has any tensor of."""
+    heads = {
+        name: checkpoint.units[name]
+        for name in HEADS
+        if name in there | checkpoint.required and name not in gone
+    }
+    needed = checkpoint.pooler and "pooler" not in gone
+    needed = needed or any(HEADS[name] == "pooled" for name in heads)
+    return heads, needed or "pooler" in there
+
+
 def _named(checkpoint: Checkpoint, rows: list[Row], name: str) -> frozenset[str]:
     """The tensors of a head: by our name for it, or by how its tensors begin."""
-    entries, original = checkpoint.tensors.entries, checkpoint.original
+    source = checkpoint.tensors
     if name in HEADS or name == "pooler":
         theirs = {
             part for row in rows if part_of(row.ours) == name for part in row.theirs
@@ -222,14 +224,14 @@ def _named(checkpoint: Checkpoint, rows: list[Row], name: str) -> frozenset[str]
         theirs |= {
             copy for copy, (_, head) in checkpoint.copies.items() if head == name
         }
-        found = theirs.intersection(entries)
+        found = theirs.intersection(source.entries)
         known = found or name in checkpoint.required or name == "pooler"
     else:
         beginnings = (f"{name}.", f"{name}/")
         found = {
             entry
-            for entry in entries
-            if f"{original.get(entry, entry)}.".startswith(beginnings)
+            for entry in source.entries
+            if f"{source.spelled(entry)}.".startswith(beginnings)
         }
         known = found
     if not known:
@@ -287,11 +289,11 @@ def _is_cased(vocabulary: Vocabulary) -> bool:
     return len(cased) > len(vocabulary) // 20
 
 
-def _transfer(plan: _Plan, original: Mapping[str, str]) -> Transfer:
+def _transfer(plan: _Plan, source: TensorSource) -> Transfer:
     mapped = [name for row in plan.rows for name in row.theirs] + list(plan.same)
     return Transfer(
         *(
-            tuple(original.get(name, name) for name in names)
+            tuple(map(source.spelled, names))
             for names in (mapped, plan.ignored, sorted(plan.left_out))
         )
     )

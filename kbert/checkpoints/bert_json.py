@@ -77,6 +77,20 @@ def config_from_json(
     return BertConfig.from_dict({**known, "activation": activations[name]}, where=where)
 
 
+def read_flag(
+    fields: Mapping[str, Any], name: str, *, where: str | os.PathLike[str]
+) -> bool | None:
+    """A field that is true, false, or null or absent: ``None``.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{name}={value!r}", where=where, expected="true or false")
+    return value
+
+
 def config_to_json(config: BertConfig, *, activation: str) -> dict[str, Any]:
     """The fields of a file that gives ``config`` back.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import io
 from ..config import BertConfig, read_json_object
-from ..errors import CheckpointError, ConfigError, InputError
+from ..errors import CheckpointError, ConfigError
 from ..heads import HEADS
 from ..model import Bert
 from ..vocabulary import Vocabulary
@@ -22,6 +22,8 @@ from .assembly import (
     has_pooler,
     head_units,
 )
+from .bert_json import read_flag
+from .labels import read_labels, write_labels
 from .model_card import model_card
 from .safetensors_files import open_safetensors, write_safetensors
 from .tensors import own_rows
@@ -60,7 +62,7 @@ def read(folder: Path) -> Checkpoint:
         required=frozenset(units),
         pooler=pooler,
         tokenizer=tokenizer,
-        labels=_labels(folder / _LABELS) if _LABELS in files else (),
+        labels=read_labels(folder / _LABELS) if _LABELS in files else (),
         training=read_json_object(folder / _TRAINING) if _TRAINING in files else {},
     )
 
@@ -88,8 +90,7 @@ def write(bert: Bert, folder: Path) -> None:
         }
     io.write_json(folder / _CONFIG, fields)
     if bert.labels:
-        _check_labels(bert.labels)
-        io.write_text(folder / _LABELS, "".join(f"{name}\n" for name in bert.labels))
+        write_labels(folder / _LABELS, bert.labels)
     if bert.training:
         io.write_json(folder / _TRAINING, dict(bert.training))
     entries = {path.name: io.file_entry(path) for path in sorted(folder.iterdir())}
@@ -178,38 +179,10 @@ def _units(heads: dict[str, Any], config: BertConfig, path: Path) -> dict[str, i
 
 
 def _tokenizer(folder: Path, options: dict[str, Any], path: Path) -> TokenizerFiles:
-    lowercase = options.get("lowercase")
-    strip_accents = options.get("strip_accents")
     unknown = [name for name in options if name not in ("lowercase", "strip_accents")]
-    if (
-        unknown
-        or not isinstance(lowercase, bool)
-        or not isinstance(strip_accents, bool | None)
-    ):
-        raise ConfigError(
-            f"tokenizer={options!r}",
-            where=path,
-            expected='{"lowercase": true|false, "strip_accents": true|false|null}',
-        )
+    if unknown:
+        raise ConfigError(f"unknown fields tokenizer.{', '.join(unknown)}", where=path)
+    lowercase = read_flag(options, "lowercase", where=path)
+    strip_accents = read_flag(options, "strip_accents", where=path)
     where = folder / _VOCABULARY
     return TokenizerFiles(Vocabulary.from_file(where), lowercase, strip_accents, where)
-
-
-def _labels(path: Path) -> tuple[str, ...]:
-    try:
-        content = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8", where=path) from error
-    labels = tuple(content.removesuffix("\n").split("\n"))
-    _check_labels(labels, where=path)
-    return labels
-
-
-def _check_labels(labels: tuple[str, ...], *, where: Path | None = None) -> None:
-    for line, name in enumerate(labels, 1):
-        if not name or "\n" in name:
-            raise InputError(
-                f"label {name!r}", where=where, line=line, expected="one line of text"
-            )
-        if labels.index(name) != line - 1:
-            raise InputError(f"label {name!r} stands twice", where=where, line=line)

@@ -127,7 +127,7 @@ def read(folder: Path) -> Checkpoint:
                 expected=f"{plain[-1]!r}: kbert reads plain BERT encoders",
             )
     required, pooler = _architecture(fields, path)
-    source, original = _standard(_open(folder))
+    source = _standard(_open(folder))
     classes = _class_names(fields, path)
     names: dict[str, str | tuple[str, ...]] = {**_ENCODER, **_HEADS}
     for head in required:
@@ -147,7 +147,6 @@ def read(folder: Path) -> Checkpoint:
         copies={
             copy: place for copy, place in _COPIES.items() if place[0] in source.entries
         },
-        original=original,
         tokenizer=read_tokenizer(folder),
         labels=() if placeholders else classes,
     )
@@ -242,7 +241,7 @@ def _open(folder: Path) -> TensorSource:
     )
 
 
-def _standard(source: TensorSource) -> tuple[TensorSource, dict[str, str]]:
+def _standard(source: TensorSource) -> TensorSource:
     """One spelling for all: no ``bert.`` before, and ``weight`` for ``gamma``."""
     originals: dict[str, str] = {}
     for original in source.entries:
@@ -257,7 +256,7 @@ def _standard(source: TensorSource) -> tuple[TensorSource, dict[str, str]]:
     for copy, (name, _) in _COPIES.items():
         if copy in originals and name not in originals:
             originals[name] = originals.pop(copy)
-    return source.renamed(originals), originals
+    return source.renamed(originals)
 
 
 def _class_names(fields: Mapping[str, Any], path: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from ..errors import ConfigError
 from ..tokenizer import Tokenizer
 from ..vocabulary import CLS, MASK, PAD, SEP, UNK, Vocabulary
 from .assembly import TokenizerFiles
+from .bert_json import read_flag
 
 
 def read_tokenizer(folder: Path) -> TokenizerFiles | None:
@@ -76,14 +77,9 @@ def _options(fields: dict[str, Any], path: Path) -> dict[str, bool]:
     }
     options = {}
     for theirs, ours in names.items():
-        value = fields.get(theirs)
-        if value is None:
-            continue
-        if not isinstance(value, bool):
-            raise ConfigError(
-                f"{theirs}={value!r}", where=path, expected="true or false"
-            )
-        options[ours] = value
+        value = read_flag(fields, theirs, where=path)
+        if value is not None:
+            options[ours] = value
     if not options.pop("chinese", True):
         raise ConfigError(
             "Chinese characters are kept together",

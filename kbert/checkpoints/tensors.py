@@ -40,16 +40,24 @@ class TensorSource:
         where: the file or object they are in, for messages.
         entries: what each tensor is.
         read: gives the array of a name.
+        original: the name in the file, for messages, where it is another one.
     """
 
     where: str | os.PathLike[str]
     entries: Mapping[str, TensorInfo]
     read: Callable[[str], np.ndarray]
+    original: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def renamed(self, names: Mapping[str, str]) -> "TensorSource":
         """The same tensors under the new names that ``names`` maps to the old ones."""
         entries = {new: self.entries[old] for new, old in names.items()}
-        return TensorSource(self.where, entries, lambda new: self.read(names[new]))
+        return TensorSource(
+            self.where, entries, lambda new: self.read(names[new]), names
+        )
+
+    def spelled(self, name: str) -> str:
+        """The name in the file."""
+        return self.original.get(name, name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,17 +173,17 @@ def compare(
     expected = {name: row.their_shape for row in rows for name in row.theirs}
     problems = []
     for name, shape in expected.items():
-        entry = source.entries.get(name)
+        entry, spelled = source.entries.get(name), source.spelled(name)
         if entry is None:
             problems.append(f"{name} is missing")
         elif entry.shape != shape:
-            problems.append(f"{name} has shape {entry.shape}, expected {shape}")
+            problems.append(f"{spelled} has shape {entry.shape}, expected {shape}")
         elif entry.dtype not in _FLOATS:
             problems.append(
-                f"{name} holds {entry.dtype}, expected {' or '.join(_FLOATS)}"
+                f"{spelled} holds {entry.dtype}, expected {' or '.join(_FLOATS)}"
             )
     allowed = {*expected, *besides}
-    unknown = [name for name in source.entries if name not in allowed]
+    unknown = [source.spelled(name) for name in source.entries if name not in allowed]
     return problems + [f"{name} has no place in this model" for name in unknown]
 
 
@@ -198,13 +206,14 @@ def read_rows(
     for row in rows:
         parts = []
         for name in row.theirs:
-            array = source.read(name)
-            if name in copies and not np.array_equal(array, source.read(copies[name])):
-                problems.append(f"{copies[name]} is not equal to {name}, as in a BERT")
+            array, spelled = source.read(name), source.spelled(name)
+            copy = copies.get(name)
+            if copy is not None and not np.array_equal(array, source.read(copy)):
+                problems.append(f"{source.spelled(copy)} differs from {spelled}")
             array = np.asarray(array, np.float32)
             bad = array.size - np.count_nonzero(np.isfinite(array))
             if bad:
-                problems.append(f"{name} holds {bad} values that are NaN or infinite")
+                problems.append(f"{spelled} holds {bad} NaN or infinite numbers")
             shape = (*row.shape[:-1], row.shape[-1] // len(row.theirs))
             parts.append((array.T if row.transposed else array).reshape(shape))
         arrays[row.ours] = parts[0] if len(parts) == 1 else np.concatenate(parts, -1)

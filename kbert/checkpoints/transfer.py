@@ -9,7 +9,7 @@ from .. import io
 from ..config import Activation
 from ..errors import ConfigError, InputError
 from ..model import Bert
-from . import directory, huggingface
+from . import directory, huggingface, kerashub, tf1
 from .assembly import Checkpoint, Transfer, assemble
 from .formats import FORMATS, Format, recognise
 
@@ -136,9 +136,18 @@ def _names(without_heads: Sequence[str]) -> Sequence[str]:
 
 
 def _understand(source: Any) -> Checkpoint:
+    if not isinstance(source, str | os.PathLike):
+        return kerashub.read_backbone(source)
     place = recognise(source)
+    if place.format == "kerashub":
+        return kerashub.read_preset(place.name)
     return _READERS[place.format](Path(place.name))
 
 
-_READERS = {"kbert": directory.read, "huggingface": huggingface.read}
-_WRITERS = {"kbert": directory.write, "huggingface": huggingface.write}
+_READERS = {"kbert": directory.read, "huggingface": huggingface.read, "tf1": tf1.read}
+_WRITERS = {
+    "kbert": directory.write,
+    "huggingface": huggingface.write,
+    "tf1": tf1.write,
+    "kerashub": kerashub.write,
+}
