@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ExtractionJob,
         ExtractionReport,
     )
+    from kbert.features.settings import FeatureSettings
 
 _READING = (
     "format",
@@ -33,7 +34,7 @@ _SETTINGS = (
     "context",
     "compute_dtype",
 )
-_WHERE = ("output_format", "resume", "overwrite")
+_HOW = ("output_format", "resume", "overwrite")
 
 
 def _choice(*names: str) -> click.Choice[str]:
@@ -122,7 +123,7 @@ def _choice(*names: str) -> click.Choice[str]:
 @click.option(
     "--shard-size",
     type=click.FloatRange(min=0, min_open=True),
-    default=256,
+    default=64,
     show_default=True,
     help="Megabytes; finished shards survive a kill.",
 )
@@ -147,6 +148,7 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
       cat lines.txt | kbert extract-features - --model bert -o - > vectors.jsonl
     """
     from kbert.checkpoints import load
+    from kbert.features.engine import FeatureEngine
     from kbert.features.extraction import (
         estimate,
         extract_features_to,
@@ -155,30 +157,29 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
 
     job = _job(options)
     total = job.count()
-    bert = load(model)
+    engine = FeatureEngine(load(model), _settings(options))
     if dry_run:
-        _show_estimate(estimate(bert, job))
+        _show_estimate(estimate(engine, job))
         return
     with ItemBar(total) as progress:
         if output == "-":
             stdout = click.get_binary_stream("stdout")
-            report = extract_to_stream(bert, job, stdout, progress=progress)
+            report = extract_to_stream(engine, job, stdout, progress=progress)
         else:
-            where = {name: options[name] for name in _WHERE}
-            report = extract_features_to(bert, job, output, **where, progress=progress)
+            how = {name: options[name] for name in _HOW}
+            report = extract_features_to(
+                engine, job, output, **how, progress=progress
+            )
     _show_report(report)
 
 
 def _job(options: dict[str, Any]) -> "ExtractionJob":
     from kbert.features.extraction import ExtractionJob
-    from kbert.features.settings import FeatureSettings
     from kbert.readers import ReaderOptions
 
     reading = {name: options[name] for name in _READING if options[name] is not None}
-    settings = {name: options[name] for name in _SETTINGS}
     return ExtractionJob(
         inputs=options["inputs"],
-        settings=FeatureSettings(unit=options["unit"] or _unit(options), **settings),
         reading=ReaderOptions(**reading),
         limit=options["limit"],
         store_dtype=options["store_dtype"],
@@ -186,11 +187,13 @@ def _job(options: dict[str, Any]) -> "ExtractionJob":
     )
 
 
-def _unit(options: dict[str, Any]) -> str:
+def _settings(options: dict[str, Any]) -> "FeatureSettings":
+    from kbert.features.settings import FeatureSettings
     from kbert.readers import input_format
 
     formats = {input_format(path, options["format"]) for path in options["inputs"]}
-    return "word" if formats == {"conll"} else "sentence"
+    unit = options["unit"] or ("word" if formats == {"conll"} else "sentence")
+    return FeatureSettings(unit=unit, **{name: options[name] for name in _SETTINGS})
 
 
 def _show_estimate(estimate: "ExtractionEstimate") -> None:

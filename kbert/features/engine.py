@@ -69,7 +69,7 @@ class FeatureEngine:
             )
         self.settings = settings.resolve(bert.config)
         self.row_shape = self.settings.row_shape(bert.config.hidden_dim)
-        self.tokenizer = bert.tokenizer
+        self.bert, self.tokenizer = bert, bert.tokenizer
         self._make_units = UnitMaker(bert.tokenizer, self.settings.unit)
         self._encode = FrozenEncoder(bert.encoder, bert.config, self.settings)
         vocabulary = bert.tokenizer.vocabulary

@@ -15,7 +15,7 @@ import numpy as np
 from .. import io
 from ..errors import ConfigError
 from ..interruption import stop_between_steps
-from ..model import Bert, model_variables
+from ..model import model_variables
 from ..readers import Item, ReaderOptions, fingerprint_inputs, read_items
 from ..store import (
     DEFAULT_SHARD_BYTES,
@@ -29,7 +29,6 @@ from ..store import (
 )
 from .chunks import Chunk, ChunkLimits, chunks
 from .engine import FeatureEngine, Features
-from .settings import FeatureSettings
 from .splits import ranges
 from .units import words_of
 
@@ -80,7 +79,6 @@ class ExtractionJob:
 
     Args:
         inputs: file names; ``"-"`` is standard input.
-        settings: what to extract.
         reading: how to read the inputs.
         limit: only so many items.
         store_dtype: ``float32`` or ``float16``, of the stored vectors.
@@ -88,7 +86,6 @@ class ExtractionJob:
     """
 
     inputs: Sequence[str]
-    settings: FeatureSettings = FeatureSettings()
     reading: ReaderOptions = ReaderOptions()
     limit: int | None = None
     store_dtype: str = "float32"
@@ -109,7 +106,7 @@ class ExtractionJob:
 
 
 def extract_features_to(
-    bert: Bert,
+    engine: FeatureEngine,
     job: ExtractionJob,
     output: str | os.PathLike[str],
     *,
@@ -121,8 +118,8 @@ def extract_features_to(
     """Write the features of every item to ``output``.
 
     Args:
-        bert: the model.
-        job: what to read and to extract.
+        engine: the model, and what to extract.
+        job: what to read.
         output: folder of the store, or file of another format.
         output_format: ``store`` or one of ``EXPORT_FORMATS``.
         resume: go on with what a stopped or killed run left.
@@ -144,18 +141,18 @@ def extract_features_to(
             expected=f"one of store, {', '.join(EXPORT_FORMATS)}",
         )
     if output_format == "store":
-        return _write_store(bert, job, output, resume, overwrite, progress)
+        return _write_store(engine, job, output, resume, overwrite, progress)
     if not resume:
         io.refuse_existing(output, overwrite=overwrite)
     beside = output.with_name(f"{output.name}.store")
-    report = _write_store(bert, job, beside, resume, overwrite, progress)
+    report = _write_store(engine, job, beside, resume, overwrite, progress)
     export(FeatureStore.open(beside), output, output_format, overwrite=True)
     io.remove(beside)
     return dataclasses.replace(report, path=output)
 
 
 def extract_to_stream(
-    bert: Bert,
+    engine: FeatureEngine,
     job: ExtractionJob,
     file: BinaryIO,
     *,
@@ -166,18 +163,17 @@ def extract_to_stream(
     Nothing is written before all is done, so that an error leaves no half of it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        report = extract_features_to(bert, job, Path(folder, "s"), progress=progress)
+        report = extract_features_to(engine, job, Path(folder, "s"), progress=progress)
         write_jsonl(FeatureStore.open(report.path), file)
     return dataclasses.replace(report, path=Path("-"))
 
 
-def estimate(bert: Bert, job: ExtractionJob) -> ExtractionEstimate:
+def estimate(engine: FeatureEngine, job: ExtractionJob) -> ExtractionEstimate:
     """Count the input and time a sample; writes nothing.
 
     Raises:
-        KbertError: as ``extract_features``, for the input and the settings.
+        KbertError: as ``extract_features_to``, for the input and the settings.
     """
-    engine = FeatureEngine(bert, job.settings)
     items = list(itertools.islice(job.items(), _SAMPLE_ITEMS))
     engine(items[: _SAMPLE_ITEMS // 8])
     began = time.perf_counter()
@@ -198,17 +194,16 @@ def estimate(bert: Bert, job: ExtractionJob) -> ExtractionEstimate:
 
 
 def _write_store(
-    bert: Bert,
+    engine: FeatureEngine,
     job: ExtractionJob,
     output: Path,
     resume: bool,
     overwrite: bool,
     progress: Progress,
 ) -> ExtractionReport:
-    engine = FeatureEngine(bert, job.settings)
     writer = StoreWriter(
         output,
-        settings=_fingerprint(bert, engine, job),
+        settings=_fingerprint(engine, job),
         row_shape=engine.row_shape,
         dtype=job.store_dtype,
         shard_bytes=job.shard_bytes,
@@ -308,15 +303,13 @@ def _record(
     return record
 
 
-def _fingerprint(
-    bert: Bert, engine: FeatureEngine, job: ExtractionJob
-) -> dict[str, Any]:
+def _fingerprint(engine: FeatureEngine, job: ExtractionJob) -> dict[str, Any]:
     """All that decides the bytes of the output."""
     tokenizer = engine.tokenizer
     return {
         "model": {
-            "config": bert.config.to_dict(),
-            "weights_sha256": _weights_digest(bert),
+            "config": engine.bert.config.to_dict(),
+            "weights_sha256": _weights_digest(engine),
             "vocabulary_sha256": tokenizer.vocabulary.digest,
             "lowercase": tokenizer.lowercase,
             "strip_accents": tokenizer.strip_accents,
@@ -328,9 +321,9 @@ def _fingerprint(
     }
 
 
-def _weights_digest(bert: Bert) -> str:
+def _weights_digest(engine: FeatureEngine) -> str:
     sha = hashlib.sha256()
-    for path, variable in sorted(model_variables(bert).items()):
+    for path, variable in sorted(model_variables(engine.bert).items()):
         sha.update(path.encode())
         sha.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return sha.hexdigest()

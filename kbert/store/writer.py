@@ -17,7 +17,7 @@ from .reader import FeatureStore
 from .shard import OpenShard
 from .working import WorkingFolder
 
-DEFAULT_SHARD_BYTES = 256 << 20
+DEFAULT_SHARD_BYTES = 64 << 20
 
 
 class StoreWriter:
