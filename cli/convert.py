@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from .quiet import import_tensorflow
+
 # The library knows the names too, but importing it here would load TensorFlow.
 FORMATS = ("kbert", "huggingface", "tf1", "kerashub")
 _SHOWN = 8
@@ -58,6 +60,7 @@ def convert(
       kbert convert my-bert preset --to kerashub --without-head masked_lm \\
           --without-head next_sentence --activation gelu_tanh
     """
+    import_tensorflow()
     import kbert
 
     transfer = kbert.convert(

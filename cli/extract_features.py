@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import ItemBar, model_option, overwrite_option
+from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from kbert.features.extraction import (
@@ -147,6 +148,7 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
           --text-pair-column b --sentence-pool pooler --output-format npz -o pairs.npz
       cat lines.txt | kbert extract-features - --model bert -o - > vectors.jsonl
     """
+    import_tensorflow()
     from kbert.checkpoints import load
     from kbert.features.engine import FeatureEngine
     from kbert.features.extraction import (
@@ -167,9 +169,7 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
             report = extract_to_stream(engine, job, stdout, progress=progress)
         else:
             how = {name: options[name] for name in _HOW}
-            report = extract_features_to(
-                engine, job, output, **how, progress=progress
-            )
+            report = extract_features_to(engine, job, output, **how, progress=progress)
     _show_report(report)
 
 

@@ -10,8 +10,8 @@ from kbert.errors import KbertError
 from .convert import convert
 from .extract_features import extract_features
 
-# TensorFlow prints its start-up talk unless told otherwise before it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow reads it when it is imported; at 2 it still calls a missing GPU an error.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class Kbert(click.Group):

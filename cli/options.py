@@ -18,6 +18,8 @@ overwrite_option = click.option(
 class ItemBar:
     """A progress bar on stderr: items, items/s, time left, tokens/s.
 
+    Only a terminal shows it; a log file would get a line for every step.
+
     Args:
         total: items in all, if known.
     """
@@ -25,7 +27,7 @@ class ItemBar:
     def __init__(self, total: int | None) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=total, unit=" items", dynamic_ncols=True)
+        self._bar = tqdm(total=total, unit=" items", dynamic_ncols=True, disable=None)
         self._tokens = 0
 
     def __enter__(self) -> Callable[[int, int], None]:
