@@ -85,8 +85,16 @@ def attention_probabilities(
     blocked = ops.cast(-3e4 if dtype == "float16" else -1e9, dtype)
     free = ops.zeros((), dtype)
     bias = ops.where(padding_mask, free, blocked)[:, None, None, :]  # [B, 1, 1, T]
-    probabilities = ops.softmax(ops.cast(scores, dtype) + bias, axis=-1)
-    return ops.cast(probabilities, scores.dtype)
+    return ops.cast(_softmax(ops.cast(scores, dtype) + bias), scores.dtype)
+
+
+def _softmax(x: Tensor) -> Tensor:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # ops.softmax warns of a text of one token, where 1 is the right answer.
+        return tf.nn.softmax(x)
+    return ops.softmax(x)
 
 
 def _in_cpu_graph() -> bool:
