@@ -139,12 +139,14 @@ def build_head(
         of ``sequence_output``.
 
     Raises:
-        ConfigError: no head is called ``name``.
+        ConfigError: no head is called ``name``, or ``units`` is no number of classes.
     """
     if name not in HEADS:
         raise ConfigError(
             f"no head is called {name!r}", expected=f"one of {', '.join(HEADS)}"
         )
+    if type(units) is not int or units < 1:
+        raise ConfigError(f"units={units!r}", expected="a whole number above 0")
     embeddings = encoder.get_layer("embeddings")
     dtype = embeddings.dtype_policy
     if name == "masked_lm":
