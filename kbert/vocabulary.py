@@ -65,10 +65,11 @@ class Vocabulary:
         Raises:
             InputError: as from ``from_file``, or a token is not a str.
         """
-        if isinstance(tokens, str | bytes):
+        if isinstance(tokens, str | bytes) or not isinstance(tokens, Iterable):
             raise InputError(
-                f"one {type(tokens).__name__} as list of tokens",
-                hint="Give a list of str, or the path of a file to from_file.",
+                f"the tokens are of type {type(tokens).__name__}",
+                expected="a list of str",
+                hint="The path of a file goes to from_file.",
             )
         return cls._checked(list(tokens), "vocabulary list")
 

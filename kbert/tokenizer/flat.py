@@ -32,3 +32,8 @@ def changes(rows: tf.Tensor) -> tf.Tensor:
 def shifted(flags: tf.Tensor) -> tf.Tensor:
     """bool ``[items]``: the flag of the item before; false for the first."""
     return tf.concat([tf.zeros_like(flags[:1]), flags[:-1]], axis=0)
+
+
+def ragged(values: tf.Tensor | tf.RaggedTensor, splits: tf.Tensor) -> tf.RaggedTensor:
+    """Rows of ``values``; ``splits`` are known to fit."""
+    return tf.RaggedTensor.from_row_splits(values, splits, validate=False)

@@ -204,10 +204,8 @@ def _fold_in_order(
     runs = tf.cumsum(tf.cast(changes(full.segments) | ~is_mark, tf.int64))
     marks = tf.where(is_mark)[:, 0]
     runs = tf.gather(runs, marks)
-    keys = runs * (unicode.COMBINING_MASK + 1) + tf.cast(
-        tf.gather(classes, marks), tf.int64
-    )
-    order = tf.argsort(keys, stable=True)
+    classes = tf.cast(tf.gather(classes, marks), tf.int64)
+    order = tf.argsort(runs * (unicode.COMBINING_MASK + 1) + classes, stable=True)
     first, last = tf.gather(full.first, marks), tf.gather(full.last, marks)
     moved = order != tf.range(tf.size(order))
     first, last = _spread(first, last, moved, runs)

@@ -32,6 +32,8 @@ def pack(
     """
     lengths = first.row_lengths()
     others = tf.zeros_like(lengths) if second is None else second.row_lengths()
+    # Stacking refuses another number of texts than of pairs, in a graph too.
+    lengths, others = tf.unstack(tf.stack([lengths, others]))
     if max_length is not None:
         room = max_length - (2 if second is None else 3)
         lengths, others = longest_first(lengths, others, room=room)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ..vocabulary import Vocabulary
+from .flat import ragged
 from .normalization import split_words
 from .unicode_tables import FoldingTables, folding_tables
 from .wordpiece import Pieces, WordPiece
@@ -67,13 +68,13 @@ class Pipeline:
             units = tf.strings.split(texts, sep=" ")
             by_unit = self._tokenize_words(units.values)
             splits = tf.gather(by_unit.row_splits, units.row_splits)
-            return _ragged(by_unit.values, splits)
+            return ragged(by_unit.values, splits)
 
     def _tokenize_words(self, words: tf.Tensor) -> tf.RaggedTensor:
         with tf.device("CPU:0"):
             distinct, numbers = tf.unique(words, out_idx=tf.int64)
             ids, splits = self._look_up(distinct)
-            return tf.gather(_ragged(ids, splits), numbers)
+            return tf.gather(ragged(ids, splits), numbers)
 
     def _look_up(self, texts: tf.Tensor) -> Pieces:
         words = split_words(texts, self._tables_in_graph())
@@ -86,7 +87,7 @@ class Pipeline:
             pieces = self._word_piece.look_up(words)
             splits = tf.gather(pieces.splits, words.text_splits)
             columns = (pieces.ids, *self._word_piece.locate(words, pieces))
-            return PlacedPieces(*(_ragged(column, splits) for column in columns))
+            return PlacedPieces(*(ragged(column, splits) for column in columns))
 
     def _tables_in_graph(self) -> FoldingTables:
         arrays = {
@@ -101,7 +102,3 @@ def _traced(function: Graph) -> Graph:
     strings = tf.TensorSpec([None], tf.string)
     with tf.init_scope():  # the first call may come from inside another graph
         return tf.function(function, autograph=False).get_concrete_function(strings)
-
-
-def _ragged(values: tf.Tensor, splits: tf.Tensor) -> tf.RaggedTensor:
-    return tf.RaggedTensor.from_row_splits(values, splits, validate=False)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..errors import InputError
 from ..vocabulary import CONTINUATION, SPECIAL_TOKENS, UNK, Vocabulary
 from . import inputs
-from .flat import rows_of
+from .flat import ragged, rows_of
 from .packing import pack
 from .parallel import in_chunks
 from .pipeline import Pipeline, PlacedPieces
@@ -185,10 +185,12 @@ class Tokenizer:
         flat, splits = inputs.to_flat_words(words)
         by_word = _run(self._pipeline.tokenize_words, flat, "words")
         text_splits = tf.gather(by_word.row_splits, splits)
+        first_words = tf.gather(splits, rows_of(text_splits))
+        numbers = rows_of(by_word.row_splits) - first_words
         return WordPieces(
-            tf.RaggedTensor.from_row_splits(by_word, splits),
-            tf.RaggedTensor.from_row_splits(by_word.values, text_splits),
-            _word_numbers(by_word.row_splits, splits, text_splits),
+            ragged(by_word, splits),
+            ragged(by_word.values, text_splits),
+            ragged(numbers, text_splits),
         )
 
     def encode_words(self, words: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -281,14 +283,6 @@ def _check_same_count(first: tf.RaggedTensor, second: tf.RaggedTensor) -> None:
         raise InputError(
             f"{counts[0]} texts with {counts[1]} pairs", expected="a pair for each text"
         )
-
-
-def _word_numbers(
-    word_splits: tf.Tensor, splits: tf.Tensor, text_splits: tf.Tensor
-) -> tf.RaggedTensor:
-    words = rows_of(word_splits)
-    first_words = tf.gather(splits, rows_of(text_splits))
-    return tf.RaggedTensor.from_row_splits(words - first_words, text_splits)
 
 
 def _join(tokens: Iterable[str]) -> str:

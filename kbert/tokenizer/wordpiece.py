@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
+from ..errors import InputError
 from ..vocabulary import CONTINUATION, UNK, Vocabulary
-from .flat import rows_of
+from .flat import ragged, rows_of
 from .normalization import Words
 
 MAX_WORD_CHARACTERS = 200
@@ -40,25 +41,14 @@ class WordPiece:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        with tf.device("CPU:0"):
-            self._trie = tensorflow_text.FastWordpieceTokenizer(
-                list(vocabulary.tokens),
-                suffix_indicator=CONTINUATION,
-                max_bytes_per_word=_MAX_WORD_BYTES,
-                token_out_type=tf.int32,
-                unknown_token=UNK,
-                no_pretokenization=True,
-            )
+        self._trie = _trie(vocabulary)
         self._unk_id = vocabulary.unk_id
         sizes = [len(token.removeprefix(CONTINUATION)) for token in vocabulary.tokens]
         self._sizes = np.array(sizes, np.int64)
 
     def look_up(self, words: Words) -> Pieces:
         """The pieces of each word: at least one, [UNK] where there is no other way."""
-        spelled = tf.strings.unicode_encode(
-            tf.RaggedTensor.from_row_splits(words.codes, words.splits, validate=False),
-            "UTF-8",
-        )
+        spelled = tf.strings.unicode_encode(ragged(words.codes, words.splits), "UTF-8")
         too_long = words.splits[1:] - words.splits[:-1] > MAX_WORD_CHARACTERS
         pieces = self._trie.tokenize(tf.where(too_long, _TOO_LONG, spelled))
         return Pieces(pieces.values, pieces.row_splits)
@@ -74,3 +64,18 @@ class WordPiece:
             tf.gather(words.starts, starts),
             tf.gather(words.ends, ends - 1),
         )
+
+
+def _trie(vocabulary: Vocabulary) -> tensorflow_text.FastWordpieceTokenizer:
+    try:
+        with tf.device("CPU:0"):
+            return tensorflow_text.FastWordpieceTokenizer(
+                list(vocabulary.tokens),
+                suffix_indicator=CONTINUATION,
+                max_bytes_per_word=_MAX_WORD_BYTES,
+                token_out_type=tf.int32,
+                unknown_token=UNK,
+                no_pretokenization=True,
+            )
+    except RuntimeError as error:  # too many tokens, say
+        raise InputError(f"tensorflow_text refuses the vocabulary: {error}") from error
