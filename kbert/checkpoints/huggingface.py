@@ -126,6 +126,7 @@ def read(folder: Path) -> Checkpoint:
                 where=path,
                 expected=f"{plain[-1]!r}: kbert reads plain BERT encoders",
             )
+    config = config_from_json(fields, where=path, activations=_ACTIVATIONS)
     required, pooler = _architecture(fields, path)
     source = _standard(_open(folder))
     classes = _class_names(fields, path)
@@ -134,10 +135,11 @@ def read(folder: Path) -> Checkpoint:
         if head in (*CLASSIFIERS, "multiple_choice"):
             names |= _classifier(head)
     units = {head: len(classes) for head in CLASSIFIERS}
-    units |= {"masked_lm": 0, "next_sentence": 2, "span": 2, "multiple_choice": 1}
+    units |= {"next_sentence": 2, "span": 2, "multiple_choice": 1}
+    units["masked_lm"] = config.vocabulary_size
     placeholders = all(_PLACEHOLDER.fullmatch(name) for name in classes)
     return Checkpoint(
-        config=config_from_json(fields, where=path, activations=_ACTIVATIONS),
+        config=config,
         tensors=source,
         table=lambda shapes: make_rows(names, shapes, _layout),
         units=units,
