@@ -22,7 +22,7 @@ PUNCTUATION = 8  # ASCII symbols and categories P*, which stand alone
 NONSPACING = 16  # category Mn: the accents that are stripped
 CASED = 32  # cased and not ignorable: decides about the final sigma
 CASE_IGNORABLE = 64  # skipped when looking for a cased neighbour
-CLASS_BITS = 8  # in the file, the combining class stands above them
+CLASS_BITS = 7  # in the data file, the combining class stands above them
 
 # Bits that depend on the folding, and numbers beside them, as in the graph.
 RESIZED = 1 << 7  # the replacement is not one code point
@@ -70,35 +70,35 @@ def folding_tables(*, lowercase: bool, strip_accents: bool) -> FoldingTables:
     """
     with np.load(DATA_FILE, allow_pickle=False) as data:
         runs = np.diff(data["class_starts"], append=CODE_POINTS)
-        classes = np.repeat(data["class_values"].astype(np.int32), runs)
+        values = data["class_values"].astype(np.int32)
         lower = _mapping(data, "lower") if lowercase else {}
         decomposed = _mapping(data, "decomposed") if strip_accents else {}
-    ranks = np.unique(classes >> CLASS_BITS, return_inverse=True)[1].astype(np.int32)
-    bits = classes & ((1 << CLASS_BITS) - 1)
+    bits = np.repeat(values & ((1 << CLASS_BITS) - 1), runs)
+    ranks = np.repeat(np.unique(values >> CLASS_BITS, return_inverse=True)[1], runs)
     accent = (bits & NONSPACING > 0) & strip_accents
     moving = (ranks > 0) & ~accent & strip_accents
     full = _compose(lower, decomposed)
     kept = [[code for code in parts if not accent[code]] for parts in full.values()]
 
-    words = bits | ranks << COMBINING_SHIFT
+    words = bits | ranks.astype(np.int32) << COMBINING_SHIFT
     words |= np.where(accent, RESIZED | MARK << RECORD_SHIFT, 0)
     words |= np.where(moving, ORDERED, 0)
     for record, (code, parts) in enumerate(zip(full, kept, strict=True), MARK + 1):
-        words[code] &= (1 << CLASS_BITS) - 1
-        words[code] |= record << RECORD_SHIFT
-        words[code] |= 0 if len(parts) == 1 else RESIZED
-        words[code] |= ORDERED if moving[full[code]].any() else 0
-    pages, index = np.unique(words.reshape(-1, PAGE), axis=0, return_inverse=True)
-    starts, lengths, values = _concatenated([[0], [], *kept])
-    full_starts, full_lengths, full_values = _concatenated([[0], [0], *full.values()])
+        word = int(bits[code]) | record << RECORD_SHIFT
+        word |= RESIZED if len(parts) != 1 else 0
+        word |= ORDERED if any(moving[part] for part in parts) else 0
+        words[code] = word
+    page_index, pages = _pages(words)
+    starts, lengths, short = _concatenated([[0], [], *kept])
+    full_starts, full_lengths, long = _concatenated([[0], [0], *full.values()])
     return FoldingTables(
-        page_index=index.reshape(-1).astype(np.int32),
-        pages=pages.reshape(-1),
+        page_index=page_index,
+        pages=pages,
         starts=starts,
         lengths=lengths,
-        full_starts=full_starts + len(values),
+        full_starts=full_starts + len(short),
         full_lengths=full_lengths,
-        values=np.concatenate([values, full_values]),
+        values=np.concatenate([short, long]),
         lowercase=lowercase,
         strip_accents=strip_accents,
     )
@@ -125,6 +125,16 @@ def _mapping(data: Any, name: str) -> dict[int, list[int]]:
         code: part.tolist()
         for code, part in zip(data[f"{name}_codes"].tolist(), parts, strict=True)
     }
+
+
+def _pages(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int32 page of each 256 code points, and the different pages one by one."""
+    numbers: dict[bytes, int] = {}
+    index = [
+        numbers.setdefault(page.tobytes(), len(numbers))
+        for page in words.reshape(-1, PAGE)
+    ]
+    return np.array(index, np.int32), np.frombuffer(b"".join(numbers), words.dtype)
 
 
 def _concatenated(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
