@@ -8,6 +8,7 @@ from kbert import __version__
 from kbert.errors import KbertError
 
 from .convert import convert
+from .describe import describe
 from .extract_features import extract_features
 
 # TensorFlow reads it when it is imported; at 2 it still calls a missing GPU an error.
@@ -31,4 +32,5 @@ def main() -> None:
 
 
 main.add_command(convert)
+main.add_command(describe)
 main.add_command(extract_features)

@@ -24,6 +24,17 @@ SIZES = {
     "large": (24, 1024, 16),
 }
 
+# The heads, and what each reads of the encoder's output: C = [CLS] after the pooler,
+# T_i = the last vector of each token.
+HEADS = {
+    "masked_lm": "tokens",
+    "next_sentence": "pooled",
+    "sequence_classifier": "pooled",
+    "multiple_choice": "pooled",
+    "token_classifier": "tokens",
+    "span": "tokens",
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BertConfig:
@@ -166,6 +177,16 @@ class BertConfig:
     def to_dict(self) -> dict[str, Any]:
         """The fields in order, as JSON takes them."""
         return dataclasses.asdict(self)
+
+
+def check_head(name: str, units: int) -> None:
+    """Raise ``ConfigError`` unless ``name`` is a head that can have so many units."""
+    if name not in HEADS:
+        raise ConfigError(
+            f"no head is called {name!r}", expected=f"one of {', '.join(HEADS)}"
+        )
+    if name != "masked_lm" and (type(units) is not int or units < 1):
+        raise ConfigError(f"units={units!r}", expected="a whole number above 0")
 
 
 def read_json_object(path: str | os.PathLike[str]) -> dict[str, Any]:

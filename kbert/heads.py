@@ -5,21 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from .config import Activation, BertConfig
-from .errors import ConfigError
+from .config import HEADS as HEADS
+from .config import Activation, BertConfig, check_head
 from .layers import Dense, Embeddings, LayerNormalization
 from .ops import Tensor
-
-# What reads the encoder's output, and from where: C = [CLS] after the pooler, T_i = the
-# last vector of each token.
-HEADS = {
-    "masked_lm": "tokens",
-    "next_sentence": "pooled",
-    "sequence_classifier": "pooled",
-    "multiple_choice": "pooled",
-    "token_classifier": "tokens",
-    "span": "tokens",
-}
 
 
 @keras.saving.register_keras_serializable(package="kbert")
@@ -141,12 +130,7 @@ def build_head(
     Raises:
         ConfigError: no head is called ``name``, or ``units`` is no number of classes.
     """
-    if name not in HEADS:
-        raise ConfigError(
-            f"no head is called {name!r}", expected=f"one of {', '.join(HEADS)}"
-        )
-    if type(units) is not int or units < 1:
-        raise ConfigError(f"units={units!r}", expected="a whole number above 0")
+    check_head(name, units)
     embeddings = encoder.get_layer("embeddings")
     dtype = embeddings.dtype_policy
     if name == "masked_lm":
