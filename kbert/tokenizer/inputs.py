@@ -57,7 +57,7 @@ def to_flat_words(words: Any) -> tuple[tf.Tensor | list[str | bytes], tf.Tensor]
         InputError: not a list of lists of str.
     """
     if isinstance(words, tf.RaggedTensor) and words.shape.rank == 2:
-        return words.values, words.row_splits
+        return words.values, tf.cast(words.row_splits, tf.int64)
     if isinstance(words, str | bytes | Mapping | tf.Tensor) or not isinstance(
         words, Iterable
     ):

@@ -125,13 +125,14 @@ class Tokenizer:
         if pairs is not None:
             second = _run(self._pipeline.tokenize, pairs, "pairs")
             _check_same_count(first, second)
-        return pack(
-            first,
-            second,
-            vocabulary=self._vocabulary,
-            max_length=max_length,
-            pad_to=pad_to,
-        )
+        with tf.device("CPU:0"):
+            return pack(
+                first,
+                second,
+                vocabulary=self._vocabulary,
+                max_length=max_length,
+                pad_to=pad_to,
+            )
 
     def tokenize(self, texts: Iterable[str] | tf.Tensor) -> tf.RaggedTensor:
         """The pieces of each text: no special tokens, nothing truncated.
@@ -184,9 +185,10 @@ class Tokenizer:
         """
         flat, splits = inputs.to_flat_words(words)
         by_word = _run(self._pipeline.tokenize_words, flat, "words")
-        text_splits = tf.gather(by_word.row_splits, splits)
-        first_words = tf.gather(splits, rows_of(text_splits))
-        numbers = rows_of(by_word.row_splits) - first_words
+        with tf.device("CPU:0"):
+            text_splits = tf.gather(by_word.row_splits, splits)
+            first_words = tf.gather(splits, rows_of(text_splits))
+            numbers = rows_of(by_word.row_splits) - first_words
         return WordPieces(
             ragged(by_word, splits),
             ragged(by_word.values, text_splits),

@@ -97,6 +97,8 @@ def test_words_keep_their_place_even_if_nothing_is_left_of_them(tokenizer):
     assert found.token_ids.to_list() == [[5, 6, 7, 10, 1], [], [1, 9]]
     assert found.word_numbers.to_list() == [[0, 0, 0, 2, 2], [], [1, 2]]
 
+    short = tf.ragged.constant(words, row_splits_dtype=tf.int32)
+    assert tokenizer.tokenize_words(short).by_word.to_list() == found.by_word.to_list()
     ragged = tokenizer.tokenize_words(tf.ragged.constant(words))
     assert ragged.by_word.to_list() == found.by_word.to_list()
     assert ragged.word_numbers.to_list() == found.word_numbers.to_list()
