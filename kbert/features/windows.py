@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .splits import Ints
+from .splits import Ints, ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,8 @@ def plan_windows(pieces: Pieces, *, max_length: int, stride: int) -> Windows:
     Returns:
         Windows that begin and end where words do, unless one word is longer than a
         window. Each word is owned by the window in which its smaller context is
-        largest (the "max context" rule of google-research/bert ``run_squad.py``).
+        largest (the "max context" rule of google-research/bert ``run_squad.py``); of
+        a word longer than a window, each piece is.
         A pair that is too long loses the last pieces of its longer text.
     """
     whole = _whole(pieces)
@@ -197,13 +198,9 @@ def _cut_text(
     words = pieces.word_edges(first, last)
     spans = list(_spans(words, room, stride))
     starts, stops = np.array(spans, np.int64).T
-    begin, end = words[:-1, None], words[1:, None]  # [words, 1]
-    context = np.minimum(begin - starts, stops - end)  # [words, windows]
-    # A word longer than a window fits none: it goes where most of it is.
-    inside = np.minimum(end, stops) - np.maximum(begin, starts)
-    score = np.where(inside == end - begin, context, inside - 2**31)
-    owner = np.maximum.accumulate(np.argmax(score, axis=1))
-    own = words[np.searchsorted(owner, np.arange(len(spans) + 1))].tolist()
+    edges = _ownable(words, room)
+    owner = _best_windows(edges[:-1], edges[1:], starts, stops)
+    own = edges[np.searchsorted(owner, np.arange(len(spans) + 1))].tolist()
     return [
         (start, stop, stop, stop, own[number], own[number + 1], text, 0)
         for number, (start, stop) in enumerate(spans)
@@ -219,13 +216,38 @@ def _spans(words: Ints, room: int, stride: int) -> Iterator[tuple[int, int]]:
         yield start, stop
         if stop >= end:
             return
-        start = min(_boundary(words, start + stride, after=start), stop)
+        following = int(words[np.searchsorted(words, start, side="right")])
+        step = following if start + stride < following <= stop else start + stride
+        start = _boundary(words, step, after=start)
 
 
 def _boundary(words: Ints, piece: int, *, after: int) -> int:
     """The last word boundary in ``(after, piece]``, or ``piece`` if there is none."""
     boundary = int(words[np.searchsorted(words, piece, side="right") - 1])
     return boundary if boundary > after else piece
+
+
+def _ownable(words: Ints, room: int) -> Ints:
+    """Edges of what one window has to own: words, or pieces of a word too long."""
+    too_long = np.diff(words) > room
+    inside, _ = ranges(words[:-1][too_long], words[1:][too_long])
+    return np.union1d(words, inside)
+
+
+def _best_windows(begin: Ints, end: Ints, starts: Ints, stops: Ints) -> Ints:
+    """For each ``begin:end`` the window of its largest smaller context; ascending.
+
+    From window to window the context before a word shrinks and the one after it grows,
+    so the best one is beside the place where the centres pass each other.
+    """
+    right = np.searchsorted(starts + stops, begin + end)
+    left = np.maximum(right - 1, 0)
+    right = np.minimum(right, len(starts) - 1)
+
+    def context(window: Ints) -> Ints:
+        return np.minimum(begin - starts[window], stops[window] - end)
+
+    return np.where(context(right) > context(left), right, left)
 
 
 def _middle(first: int, last: int, begin: int, end: int, room: int) -> tuple[int, int]:
