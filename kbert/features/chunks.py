@@ -9,8 +9,9 @@ from ..readers import Item
 from .units import words_of
 
 ITEMS_PER_CHUNK = 2048
-# A text cut into tokens has about one for every four characters.
-_CHARACTERS_PER_TOKEN = 4
+# A text cut into tokens has about one for every four bytes of UTF-8; a Chinese
+# character, which is one, has three.
+_BYTES_PER_TOKEN = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,43 +54,43 @@ def chunks(items: Iterable[Item], limits: ChunkLimits, *, skip: int) -> Iterator
         skip: items at the beginning to use as context only.
     """
     items = iter(items)
-    before: deque[Item] = deque(maxlen=limits.context_items)
-    before.extend(itertools.islice(items, skip))
-    groups = _groups(items, limits)
-    group = next(groups, None)
-    while group is not None:
-        following = next(groups, None)
+    before = deque(itertools.islice(items, skip), maxlen=limits.context_items)
+    ahead: deque[Item] = deque()
+    while group := _group(ahead, items, limits):
+        ahead.extend(itertools.islice(items, limits.context_items - len(ahead)))
         context_before = _same_document(reversed(before), group[0])[::-1]
-        after = itertools.islice(following or [], limits.context_items)
-        context_after = _same_document(after, group[-1])
+        context_after = _same_document(ahead, group[-1])
         first = len(context_before)
         yield Chunk(
             [*context_before, *group, *context_after], range(first, first + len(group))
         )
         before.extend(group)
-        group = following
 
 
-def _groups(items: Iterator[Item], limits: ChunkLimits) -> Iterator[list[Item]]:
+def _group(
+    ahead: deque[Item], items: Iterator[Item], limits: ChunkLimits
+) -> list[Item]:
+    """Take the items of one chunk, first those that were read ahead as context."""
     group: list[Item] = []
     rows = 0
-    for item in items:
+    while len(group) < ITEMS_PER_CHUNK and rows < limits.rows:
+        item = ahead.popleft() if ahead else next(items, None)
+        if item is None:
+            break
         group.append(item)
-        rows += _estimated_rows(item, limits.unit)
-        if len(group) == ITEMS_PER_CHUNK or rows >= limits.rows:
-            yield group
-            group, rows = [], 0
-    if group:
-        yield group
+        rows += estimated_rows(item, limits.unit)
+    return group
 
 
-def _estimated_rows(item: Item, unit: str) -> int:
+def estimated_rows(item: Item, unit: str) -> int:
+    """How many rows an item gets: exact for words and sentences, rough for tokens."""
     if unit == "sentence":
         return 1
     if unit == "word":
         return len(words_of(item))
-    texts = item.words or (item.text or "", item.text_pair or "")
-    return sum(len(text) // _CHARACTERS_PER_TOKEN + 1 for text in texts)
+    parts = item.words or (item.text, item.text_pair)
+    texts = [part for part in parts if part is not None]
+    return sum(len(text.encode()) // _BYTES_PER_TOKEN + 1 for text in texts)
 
 
 def _same_document(items: Iterable[Item], item: Item) -> list[Item]:
