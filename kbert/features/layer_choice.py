@@ -1,6 +1,6 @@
 """The layer grammar: ``-1``, ``-4:``, ``0,-1``, ``all``, ``emb`` → layer numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import ConfigError
 
@@ -29,10 +29,10 @@ def parse_layers(choice: LayerChoice, num_layers: int) -> tuple[int, ...]:
     """
     if isinstance(choice, str):
         parts: list[str] = choice.split(",")
-    elif isinstance(choice, int):
-        parts = [str(choice)]
-    else:
+    elif isinstance(choice, Iterable):
         parts = [str(number) for number in choice]
+    else:
+        parts = [str(choice)]
     layers = [layer for part in parts for layer in _parse_part(part, num_layers)]
     if not layers:
         raise ConfigError(f"layers={choice!r} names no layer")
