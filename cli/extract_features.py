@@ -1,5 +1,6 @@
 """`kbert extract-features`: files of text → vectors of a frozen BERT."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,12 @@ _HOW = ("output_format", "resume", "overwrite")
 
 def _choice(*names: str) -> click.Choice[str]:
     return click.Choice(names)
+
+
+def _finite(context: click.Context, option: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no size.")
+    return value
 
 
 @click.command(no_args_is_help=True)
@@ -118,12 +125,12 @@ def _choice(*names: str) -> click.Choice[str]:
 @click.option(
     "--output-format",
     type=_choice("store", "npz", "jsonl", "hdf5", "parquet"),
-    default="store",
-    show_default=True,
+    help="[default: store; jsonl for standard output]",
 )
 @click.option(
     "--shard-size",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=64,
     show_default=True,
     help="Megabytes; finished shards survive a kill.",
@@ -148,6 +155,7 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
           --text-pair-column b --sentence-pool pooler --output-format npz -o pairs.npz
       cat lines.txt | kbert extract-features - --model bert -o - > vectors.jsonl
     """
+    _check_stdout(output, options)
     import_tensorflow()
     from kbert.checkpoints import load
     from kbert.features.engine import FeatureEngine
@@ -168,7 +176,7 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
             stdout = click.get_binary_stream("stdout")
             report = extract_to_stream(engine, job, stdout, progress=progress)
         else:
-            how = {name: options[name] for name in _HOW}
+            how = {name: options[name] for name in _HOW if options[name]}
             report = extract_features_to(engine, job, output, **how, progress=progress)
     _show_report(report)
 
@@ -185,6 +193,16 @@ def _job(options: dict[str, Any]) -> "ExtractionJob":
         store_dtype=options["store_dtype"],
         shard_bytes=max(1, int(options["shard_size"] * 1e6)),
     )
+
+
+def _check_stdout(output: str, options: dict[str, Any]) -> None:
+    """Refuse what standard output cannot do, rather than ignore it."""
+    if output != "-":
+        return
+    if options["output_format"] not in (None, "jsonl"):
+        raise click.UsageError("-o - writes jsonl; leave out --output-format.")
+    if options["resume"]:
+        raise click.UsageError("-o - cannot be resumed; leave out --resume.")
 
 
 def _settings(options: dict[str, Any]) -> "FeatureSettings":

@@ -17,7 +17,7 @@ def stop_between_steps(hint: str) -> Iterator[Callable[[], None]]:
     ends the process at once. Outside the main thread signals are left alone.
 
     Args:
-        hint: how to go on later, a full sentence.
+        hint: what is kept and how to go on later, a full sentence.
 
     Raises:
         Stopped: by the function given, after SIGINT or SIGTERM.
@@ -31,7 +31,7 @@ def stop_between_steps(hint: str) -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if asked:
-            raise Stopped(f"stopped by {asked[0]}; what was done is kept", hint=hint)
+            raise Stopped(f"stopped by {asked[0]}", hint=hint)
 
     if threading.current_thread() is not threading.main_thread():
         yield check

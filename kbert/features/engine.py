@@ -31,7 +31,8 @@ class Features:
         num_pieces: int64 ``[texts]``, pieces of each text, special tokens left out.
         num_tokens: tokens that went through the encoder, without padding.
         names: for each text, its words or pieces; ``None`` for sentences.
-        offsets: for each text, the characters of each piece; only for tokens.
+        offsets: for each text cut into tokens, the characters of each piece; ``None``
+            for a pair, and for words.
     """
 
     values: np.ndarray
@@ -40,7 +41,7 @@ class Features:
     num_pieces: Ints
     num_tokens: int
     names: list[list[str]] | None = None
-    offsets: list[list[list[int]]] | None = None
+    offsets: list[list[list[int]] | None] | None = None
 
     def __getitem__(self, text: int) -> np.ndarray:
         """float32 ``[units of this text, …]``."""

@@ -27,13 +27,13 @@ from ..store import (
     export,
     write_jsonl,
 )
-from .chunks import Chunk, ChunkLimits, chunks
+from .chunks import Chunk, ChunkLimits, chunks, estimated_rows
 from .engine import FeatureEngine, Features
 from .splits import ranges
-from .units import words_of
 
 _CHUNK_BYTES = 64 << 20
 _SAMPLE_ITEMS = 256
+_RESUME = "What was done is kept: run the same command with --resume to go on."
 Progress = Callable[[int, int], None]
 
 
@@ -95,14 +95,17 @@ class ExtractionJob:
         """The items asked for."""
         return itertools.islice(read_items(self.inputs, self.reading), self.limit)
 
+    def is_repeatable(self) -> bool:
+        """Whether all inputs are files, which can be read twice."""
+        return all(map(os.path.isfile, self.inputs))
+
     def count(self) -> int | None:
         """How many items there are; ``None`` if an input can be read only once.
 
         Reads everything, so that a bad line is found before the work begins.
         """
-        if any(entry["bytes"] is None for entry in fingerprint_inputs(self.inputs)):
-            return None
-        return sum(1 for _ in self.items())
+        items = self.items()  # names a file that is not there
+        return sum(1 for _ in items) if self.is_repeatable() else None
 
 
 def extract_features_to(
@@ -140,12 +143,14 @@ def extract_features_to(
             f"output_format={output_format!r}",
             expected=f"one of store, {', '.join(EXPORT_FORMATS)}",
         )
+    how = {"resume": resume, "overwrite": overwrite, "progress": progress}
     if output_format == "store":
-        return _write_store(engine, job, output, resume, overwrite, progress)
-    if not resume:
-        io.refuse_existing(output, overwrite=overwrite)
+        return _write_store(engine, job, output, **how)
     beside = output.with_name(f"{output.name}.store")
-    report = _write_store(engine, job, beside, resume, overwrite, progress)
+    begun = beside.exists() or beside.with_name(f"{beside.name}.partial").exists()
+    if not (resume and begun):
+        io.refuse_existing(output, overwrite=overwrite)
+    report = _write_store(engine, job, beside, **how)
     export(FeatureStore.open(beside), output, output_format, overwrite=True)
     io.remove(beside)
     return dataclasses.replace(report, path=output)
@@ -163,7 +168,10 @@ def extract_to_stream(
     Nothing is written before all is done, so that an error leaves no half of it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        report = extract_features_to(engine, job, Path(folder, "s"), progress=progress)
+        hint = "Nothing was written."
+        report = _write_store(
+            engine, job, Path(folder, "s"), progress=progress, hint=hint
+        )
         write_jsonl(FeatureStore.open(report.path), file)
     return dataclasses.replace(report, path=Path("-"))
 
@@ -174,22 +182,22 @@ def estimate(engine: FeatureEngine, job: ExtractionJob) -> ExtractionEstimate:
     Raises:
         KbertError: as ``extract_features_to``, for the input and the settings.
     """
-    items = list(itertools.islice(job.items(), _SAMPLE_ITEMS))
-    engine(items[: _SAMPLE_ITEMS // 8])
+    items = job.items()
+    sample = list(itertools.islice(items, _SAMPLE_ITEMS))
+    engine(sample[: _SAMPLE_ITEMS // 8])  # the first run is slow
     began = time.perf_counter()
-    sample = engine(items)
+    features = engine(sample)
     seconds = time.perf_counter() - began
-    count = job.count()
-    share = (len(items) if count is None else count) / len(items)
-    rows = round(len(sample.status) * share)
-    if engine.settings.unit == "word" and count is not None:
-        rows = sum(len(words_of(item)) for item in job.items())
+    unit = engine.settings.unit
+    counts = [estimated_rows(item, unit) for item in sample]
+    count, rows = len(sample), sum(counts)
+    for item in items:
+        count, rows = count + 1, rows + estimated_rows(item, unit)
+    share = rows / max(1, sum(counts))
+    rows = round(len(features.status) * share)
     row_bytes = np.dtype(job.store_dtype).itemsize * int(np.prod(engine.row_shape))
     return ExtractionEstimate(
-        items=count or len(items),
-        rows=rows,
-        bytes=rows * row_bytes,
-        seconds=seconds * share,
+        items=count, rows=rows, bytes=rows * row_bytes, seconds=seconds * share
     )
 
 
@@ -197,10 +205,17 @@ def _write_store(
     engine: FeatureEngine,
     job: ExtractionJob,
     output: Path,
-    resume: bool,
-    overwrite: bool,
+    *,
     progress: Progress,
+    resume: bool = False,
+    overwrite: bool = False,
+    hint: str = _RESUME,
 ) -> ExtractionReport:
+    if resume and not job.is_repeatable():
+        raise ConfigError(
+            "standard input or a pipe cannot be resumed: it may have changed",
+            hint="Save it to a file first.",
+        )
     writer = StoreWriter(
         output,
         settings=_fingerprint(engine, job),
@@ -217,7 +232,6 @@ def _write_store(
         tokens += count
         progress(0, count)
 
-    hint = "Run the same command with --resume to go on."
     with stop_between_steps(hint) as check, writer:
         progress(writer.items_done, 0)
         if not writer.complete:
@@ -296,7 +310,7 @@ def _record(
     }
     if features.names is not None:
         record["words" if unit == "word" else "tokens"] = features.names[number]
-    if features.offsets is not None:
+    if features.offsets is not None and features.offsets[number] is not None:
         record["offsets"] = features.offsets[number]
     if item.tags is not None:
         record["tags"] = list(item.tags)

@@ -29,8 +29,8 @@ class Units:
             ``text_splits[i]:text_splits[i + 1]``.
         status: uint8 ``[units]``: ok, unk (one of its pieces is [UNK]), or empty.
         names: for each text, its words or pieces, for people to read.
-        offsets: for each text, the ``[start, end]`` of each piece, in characters; only
-            for single texts cut into tokens.
+        offsets: for each text cut into tokens, the ``[start, end]`` of each piece, in
+            characters; ``None`` for a pair, and for words.
     """
 
     pieces: Pieces
@@ -38,7 +38,7 @@ class Units:
     text_splits: Ints
     status: np.ndarray
     names: list[list[str]] | None = None
-    offsets: list[list[list[int]]] | None = None
+    offsets: list[list[list[int]] | None] | None = None
 
 
 class UnitMaker:
@@ -117,12 +117,15 @@ class UnitMaker:
         edges = itertools.pairwise(pieces.text_splits.tolist())
         return [[tokens[one] for one in pieces.ids[a:b].tolist()] for a, b in edges]
 
-    def _offsets(self, items: Sequence[Item]) -> list[list[list[int]]] | None:
-        if any(item.text is None or item.text_pair is not None for item in items):
-            return None
-        placed = self._tokenizer.tokenize_with_offsets([item.text for item in items])
+    def _offsets(self, items: Sequence[Item]) -> list[list[list[int]] | None]:
+        """Of the items that are one text, the characters of each piece."""
+        texts = [None if item.text_pair is not None else item.text for item in items]
+        placed = self._tokenizer.tokenize_with_offsets(
+            [text for text in texts if text is not None]
+        )
         both = zip(placed.starts.to_list(), placed.ends.to_list(), strict=True)
-        return [list(map(list, zip(*spans, strict=True))) for spans in both]
+        spans = (list(map(list, zip(*one, strict=True))) for one in both)
+        return [None if text is None else next(spans) for text in texts]
 
 
 def words_of(item: Item) -> Sequence[str]:
