@@ -9,7 +9,7 @@ from ..errors import CheckpointError, ConfigError
 from ..model import Bert
 from ..readers import Item
 from .batches import SpecialIds, batches
-from .frozen import FrozenEncoder, pooling
+from .frozen import FrozenEncoder, pooling, uses_pooler
 from .rows import Rows, merge_rows, sentence_rows, unit_rows
 from .settings import FeatureSettings
 from .units import UnitMaker, Units
@@ -69,6 +69,11 @@ class FeatureEngine:
                 "the model has no vocabulary", hint="Put its vocab.txt into its folder."
             )
         self.settings = settings.resolve(bert.config)
+        if uses_pooler(self.settings) and "pooled_output" not in bert.encoder.output:
+            raise ConfigError(
+                "sentence_pool='pooler', but the model has no pooler",
+                expected="mean, max or cls",
+            )
         self.row_shape = self.settings.row_shape(bert.config.hidden_dim)
         self.bert, self.tokenizer = bert, bert.tokenizer
         self._make_units = UnitMaker(bert.tokenizer, self.settings.unit)

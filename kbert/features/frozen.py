@@ -94,7 +94,7 @@ class FrozenEncoder:
         self, outputs: dict[str, tf.Tensor], positions: tf.Tensor, rows: tf.Tensor
     ) -> tf.Tensor:
         settings = self._settings
-        if settings.unit == "sentence" and settings.sentence_pool == "pooler":
+        if uses_pooler(settings):
             vectors = tf.cast(outputs["pooled_output"], tf.float32)
             return vectors[:, None] if settings.combine == "stack" else vectors
         chosen = [outputs["hidden_states"][layer] for layer in settings.layers]
@@ -128,6 +128,11 @@ def pooling(settings: ResolvedSettings) -> str:
     return chosen if chosen in ("mean", "max") else "one"
 
 
+def uses_pooler(settings: ResolvedSettings) -> bool:
+    """Whether the vectors come from the pooler."""
+    return settings.unit == "sentence" and settings.sentence_pool == "pooler"
+
+
 _REDUCTIONS = {
     "mean": tf.reduce_mean,
     "sum": tf.reduce_sum,
@@ -143,7 +148,8 @@ def _in_dtype(encoder: keras.Model, config: BertConfig, dtype: str) -> keras.Mod
         == {encoder.get_layer("embeddings").compute_dtype}
     ):
         return encoder
-    copy = build_encoder(config, dtype=dtype)
+    pooler = "pooled_output" in encoder.output
+    copy = build_encoder(config, pooler=pooler, dtype=dtype)
     for target, source in zip(copy.weights, encoder.weights, strict=True):
         target.assign(source)
     return copy
