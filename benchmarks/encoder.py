@@ -52,11 +52,20 @@ def _kbert(token_ids: np.ndarray) -> Callable[[], Any]:
 
     config = BertConfig.from_size("base", vocabulary_size=VOCABULARY)
     settings = FeatureSettings(unit="token", compute_dtype="bfloat16").resolve(config)
-    encoder = FrozenEncoder(build_encoder(config), config, settings)
+    encoder = FrozenEncoder(_trained_like(build_encoder(config)), config, settings)
     places = np.arange(BATCH * LENGTH, dtype=np.int32)
     full = np.full(BATCH, LENGTH, np.int32)
     batch = Batch(token_ids.astype(np.int32), full, full, places, places, places)
     return lambda: encoder(batch)
+
+
+def _trained_like(encoder: Any) -> Any:
+    """Biases and norms as trained models have them: of zeros nothing can be fused."""
+    rng = np.random.default_rng(0)
+    for weight in encoder.weights:
+        if len(weight.shape) == 1:
+            weight.assign(weight + 0.02 * rng.normal(size=weight.shape))
+    return encoder
 
 
 def _transformers(token_ids: np.ndarray) -> Callable[[], Any]:
