@@ -126,18 +126,24 @@ class FeatureEngine:
             "max_length": self.settings.max_length,
             "stride": self.settings.stride,
         }
+        self._check_pairs(items)
         if self.settings.context == "none":
             return plan_windows(units.pieces, **sizes)
-        for item in items:
-            if item.text_pair is not None:
-                raise ConfigError(
-                    "a pair has no document context",
-                    where=item.source,
-                    line=item.line,
-                    hint="Leave out --context document, or the second text.",
-                )
         documents = np.array([item.document for item in items], np.int64)
         return plan_context_windows(units.pieces, documents, targets=targets, **sizes)
+
+    def _check_pairs(self, items: Sequence[Item]) -> None:
+        pair = next((item for item in items if item.text_pair is not None), None)
+        if pair is None:
+            return
+        if self.bert.config.num_segments < 2:
+            what, hint = "the model has no segment for a second text", ""
+        elif self.settings.context == "document":
+            what, hint = "a pair has no document context", "--context document, or "
+        else:
+            return
+        hint = f"Leave out {hint}the second text."
+        raise ConfigError(what, where=pair.source, line=pair.line, hint=hint)
 
     def _rows(self, units: Units, windows: Windows) -> Rows:
         settings = self.settings

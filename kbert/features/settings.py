@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from ..config import BertConfig
@@ -65,9 +66,9 @@ class FeatureSettings:
         max_length = self._max_length(config)
         room = max_length - 2  # [CLS] and [SEP]
         stride = max(1, room // 2) if self.stride is None else self.stride
-        if not 1 <= stride <= room:
+        if not _is_whole(stride, 1, room):
             raise ConfigError(
-                f"stride={stride} with max_length={max_length}",
+                f"stride={stride!r} with max_length={max_length}",
                 expected=f"a stride of 1 to {room} pieces",
             )
         if self.sentence_pool == "pooler" and self.unit == "sentence":
@@ -84,9 +85,9 @@ class FeatureSettings:
     def _max_length(self, config: BertConfig) -> int:
         longest = config.max_sequence_length
         max_length = longest if self.max_length is None else self.max_length
-        if not _LEAST_ROOM + 2 <= max_length <= longest:
+        if not _is_whole(max_length, _LEAST_ROOM + 2, longest):
             raise ConfigError(
-                f"max_length={max_length}",
+                f"max_length={max_length!r}",
                 expected=f"{_LEAST_ROOM + 2} to {longest}, the longest that the model "
                 "takes",
             )
@@ -145,3 +146,7 @@ _CHOICES = {
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ConfigError(f"{name}={value!r}", expected=f"one of {', '.join(choices)}")
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, Integral) and least <= value <= most

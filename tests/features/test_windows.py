@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import example, given
+from slow_features import contexts, ownable, pair_after_truncation, text_windows
 
 from kbert.features.windows import Pieces, plan_context_windows, plan_windows
 
@@ -32,23 +33,6 @@ def words_in(texts):
 def rows(windows):
     columns = (windows.start, windows.stop, windows.own_start, windows.own_stop)
     return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def every_window(words, room, stride):
-    """The windows of one text, by the rule of the docstring, word by word."""
-    edges = np.cumsum([0, *words]).tolist()
-    if edges[-1] <= room:
-        return [(0, edges[-1])]
-    start, spans = 0, []
-    while True:
-        fitting = [edge for edge in edges if start < edge <= start + room]
-        stop = max(fitting, default=start + room)
-        spans.append((start, stop))
-        if stop >= edges[-1]:
-            return spans
-        reached = [edge for edge in edges if start < edge <= start + stride]
-        beyond = [edge for edge in edges if start + stride < edge <= stop]
-        start = max(reached, default=min(beyond, default=start + stride))
 
 
 def test_texts_that_fit_stay_whole():
@@ -88,7 +72,7 @@ def test_every_piece_has_one_owner_and_every_word_its_largest_context(
 ):
     stride = data.draw(st.integers(1, room))
     windows = rows(plan_windows(pieces_of([words]), max_length=room + 2, stride=stride))
-    spans = every_window(words, room, stride)
+    spans = text_windows(words, room, stride)
     owned = [piece for *_, first, last in windows for piece in range(first, last)]
 
     assert owned == list(range(sum(words)))
@@ -96,23 +80,11 @@ def test_every_piece_has_one_owner_and_every_word_its_largest_context(
         assert (start, stop) in spans
         assert stop - start <= room
         assert start <= first
-    singles = [
-        one
-        for begin, end in words_in([words])
-        for one in (
-            [(begin, end)]
-            if end - begin <= room
-            else [(piece, piece + 1) for piece in range(begin, end)]
-        )
-    ]
-    for begin, end in singles:
+    for begin, end in ownable(words, room):
         (window,) = [one for one in windows if one[2] <= begin < one[3]]
-        contexts = [
-            min(begin - start, stop - end)
-            for start, stop in spans
-            if start <= begin and end <= stop
-        ]
-        assert min(begin - window[0], window[1] - end) == max(contexts)
+        found = min(begin - window[0], window[1] - end)
+
+        assert found == max(contexts((begin, end), spans))
 
 
 @given(words=words_of_a_text, room=rooms, data=st.data())
@@ -144,30 +116,19 @@ def test_a_text_of_a_million_pieces_is_cut_in_little_memory():
     assert len(windows) > 3000
 
 
-def truncated_as_the_original_does(tokens_a, tokens_b, max_length):
-    """google-research/bert, run_classifier.py, _truncate_seq_pair."""
-    while True:
-        total_length = len(tokens_a) + len(tokens_b)
-        if total_length <= max_length:
-            break
-        if len(tokens_a) > len(tokens_b):
-            tokens_a.pop()
-        else:
-            tokens_b.pop()
-
-
 @given(
     first=st.integers(0, 20), second=st.integers(0, 20), max_length=st.integers(3, 30)
 )
 @example(first=5, second=5, max_length=3)
 @example(first=0, second=20, max_length=10)
 def test_a_long_pair_is_cut_as_the_original_does(first, second, max_length):
-    tokens_a, tokens_b = [*range(first)], [*range(first, first + second)]
     pieces = pieces_of([[1] * (first + second)], pair_starts=[first])
 
     windows = plan_windows(pieces, max_length=max_length, stride=1)
 
-    truncated_as_the_original_does(tokens_a, tokens_b, max_length - 3)
+    tokens_a, tokens_b = pair_after_truncation(
+        range(first), range(first, first + second), max_length - 3
+    )
     assert [*range(windows.start[0], windows.stop[0])] == tokens_a
     assert [*range(windows.pair_start[0], windows.pair_stop[0])] == tokens_b
     assert windows.lengths.tolist() == [len(tokens_a) + len(tokens_b) + 3]
