@@ -235,7 +235,9 @@ def _write_store(
     with stop_between_steps(hint) as check, writer:
         progress(writer.items_done, 0)
         if not writer.complete:
-            for chunk in chunks(job.items(), _limits(engine), skip=writer.items_done):
+            for chunk in chunks(
+                job.items(), _limits(engine, job), skip=writer.items_done
+            ):
                 check()
                 writer.append(_features(engine, chunk, job.store_dtype, check, encoded))
                 progress(len(chunk.targets), 0)
@@ -243,12 +245,13 @@ def _write_store(
     return _report(output, tokens)
 
 
-def _limits(engine: FeatureEngine) -> ChunkLimits:
+def _limits(engine: FeatureEngine, job: ExtractionJob) -> ChunkLimits:
     settings = engine.settings
     row_bytes = 4 * int(np.prod(engine.row_shape))
     return ChunkLimits(
         unit=settings.unit,
-        rows=max(1, _CHUNK_BYTES // row_bytes),
+        # A shard ends with a chunk: no larger than asked for, nor than memory likes.
+        rows=-(-min(_CHUNK_BYTES, job.shard_bytes) // row_bytes),
         context_items=settings.max_length if settings.context == "document" else 0,
     )
 

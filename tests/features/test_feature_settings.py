@@ -84,6 +84,6 @@ def test_the_pooler_of_words_is_not_asked_for():
     ],
 )
 def test_a_manifest_leaves_out_what_does_not_matter(unit, left_out):
-    every = {field for field in FeatureSettings.__dataclass_fields__}
+    every = set(FeatureSettings.__dataclass_fields__)
 
     assert every - set(FeatureSettings(unit=unit).resolve(CONFIG).to_dict()) == left_out
