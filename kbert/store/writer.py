@@ -26,7 +26,8 @@ class StoreWriter:
     Until ``finish`` everything lies in ``OUT.partial`` beside the output, which is
     locked for this process. A shard ends with the first chunk that brings it to
     ``shard_bytes``. Whatever is in a committed shard survives a kill at any moment;
-    the open shard is lost and done again.
+    the open shard is lost and done again. An error before the first commit leaves
+    nothing behind.
 
     **Contract.** After a resume the caller skips ``items_done`` items, which is always
     the end of a chunk, and goes on. The bytes are those of an uninterrupted run if its
@@ -112,6 +113,8 @@ class StoreWriter:
             if self._shard:
                 self._shard.discard()
                 self._shard = None
+            if not self._entries:  # nothing to go on with
+                self._working.clear()
 
     def append(self, chunk: FeatureChunk) -> None:
         """Add the next items.

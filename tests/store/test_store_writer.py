@@ -21,9 +21,13 @@ def writer(path, **changes):
 
 def write(path, chunks, **changes):
     with writer(path, **changes) as out:
-        for chunk in chunks:
-            out.append(chunk)
+        append_all(out, chunks)
         out.finish()
+
+
+def append_all(out, chunks):
+    for chunk in chunks:
+        out.append(chunk)
 
 
 def contents(folder):
@@ -126,7 +130,7 @@ def test_resuming_with_other_settings_names_each_difference(
     tmp_path, make_chunks, whole
 ):
     with writer(tmp_path / "out") as out:
-        out.append(make_chunks()[0])
+        append_all(out, make_chunks())
         if whole:
             out.finish()
     changed = {"layers": [-2], "inputs": [{"name": "a", "bytes": 4}], "unit": "word"}
@@ -168,8 +172,8 @@ def test_an_old_store_moved_away_by_a_killed_finish_is_put_back(tmp_path, make_c
     write(tmp_path / "out", make_chunks())
     before = contents(tmp_path / "out")
     for way_on in ("resume", "overwrite"):
-        with writer(tmp_path / "out", overwrite=True):
-            pass
+        with writer(tmp_path / "out", overwrite=True) as out:
+            append_all(out, make_chunks())
         (tmp_path / "out").rename(tmp_path / "out.partial" / "replaced")
         with writer(tmp_path / "out", **{way_on: True}):
             assert contents(tmp_path / "out") == before
@@ -177,12 +181,20 @@ def test_an_old_store_moved_away_by_a_killed_finish_is_put_back(tmp_path, make_c
 
 def test_an_unfinished_store_is_named_with_both_ways_on(tmp_path, make_chunks):
     with writer(tmp_path / "out") as out:
-        out.append(make_chunks()[0])
+        append_all(out, make_chunks())
     with pytest.raises(OutputError, match=r"out\.partial: .*--resume.*--overwrite"):
         write(tmp_path / "out", [])
     write(tmp_path / "out", make_chunks(), overwrite=True)
 
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_error_before_the_first_shard_is_whole_leaves_nothing(tmp_path, make_chunks):
+    with pytest.raises(KeyError), writer(tmp_path / "out", shard_bytes=999) as out:
+        out.append(make_chunks()[0])
+        raise KeyError
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_open_store_finds_the_unfinished_one_beside_it(tmp_path):
