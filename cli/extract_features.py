@@ -1,6 +1,7 @@
 """`kbert extract-features`: files of text → vectors of a frozen BERT."""
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -173,8 +174,9 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
         return
     with ItemBar(total) as progress:
         if output == "-":
-            stdout = click.get_binary_stream("stdout")
-            report = extract_to_stream(engine, job, stdout, progress=progress)
+            report = extract_to_stream(
+                engine, job, sys.stdout.buffer, progress=progress
+            )
         else:
             how = {name: options[name] for name in _HOW if options[name]}
             report = extract_features_to(engine, job, output, **how, progress=progress)
