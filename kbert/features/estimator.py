@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
 from ..checkpoints import load
-from ..errors import InputError
+from ..errors import ConfigError, InputError
 from ..model import Bert
 from ..readers import Item
 from .chunks import ITEMS_PER_CHUNK
@@ -140,6 +140,21 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             dtype=object,
         )
 
+    def set_output(self, *, transform: str | None = None) -> "FeatureExtractor":
+        """Choose the container of ``transform``: default, pandas or polars.
+
+        Raises:
+            ConfigError: a table was asked for, and the output is none.
+        """
+        table = self.unit == "sentence" and self.combine != "stack"
+        if transform not in (None, "default") and not table:
+            raise ConfigError(
+                f"set_output(transform={transform!r}) with unit={self.unit!r}, "
+                f"combine={self.combine!r}",
+                expected="unit='sentence' without combine='stack', which give a table",
+            )
+        return super().set_output(transform=transform)
+
     def _features(self, items: list[Item], *, unit: str) -> list[Features]:
         engine = self._engine(unit)
         firsts = range(0, max(len(items), 1), ITEMS_PER_CHUNK)
@@ -147,20 +162,37 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def _engine(self, unit: str) -> FeatureEngine:
         """An engine for the present parameters, kept until one of them changes."""
-        parameters = {**self.get_params(deep=False), "unit": unit}
-        kept = self.__dict__.get("_kept")
-        if kept is None or kept[0] != parameters:
-            model = parameters["model"]
-            same_model = kept is not None and kept[0]["model"] is model
-            bert = kept[1] if same_model else _loaded(model)
-            fields = {k: v for k, v in parameters.items() if k != "model"}
-            kept = (parameters, bert, FeatureEngine(bert, FeatureSettings(**fields)))
-            self._kept = kept
-        return kept[2]
+        choices = {**self.get_params(deep=False), "unit": unit}
+        bert = self._bert(choices.pop("model"))
+        settings = FeatureSettings(**choices).resolve(bert.config)
+        kept = self.__dict__.get("_engine_kept")
+        if kept is None or kept.bert is not bert or kept.settings != settings:
+            kept = self._engine_kept = FeatureEngine(bert, FeatureSettings(**choices))
+        return kept
+
+    def _bert(self, model: str | os.PathLike[str] | Bert) -> Bert:
+        """The model, loaded when it is first needed, and again when it changes."""
+        if isinstance(model, Bert):
+            return model
+        berts = self._shared_berts()
+        if model not in berts:
+            berts.clear()
+            berts[model] = load(model)
+        return berts[model]
+
+    def _shared_berts(self) -> dict[Any, Bert]:
+        return self.__dict__.setdefault("_berts", {})
+
+    def __sklearn_clone__(self) -> "FeatureExtractor":
+        # A grid search makes many clones: all of them use the model that one loads.
+        twin = type(self)(**self.get_params(deep=False))
+        twin._berts = self._shared_berts()
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_kept", None)
+        state.pop("_berts", None)
+        state.pop("_engine_kept", None)
         if isinstance(state["model"], Bert):
             raise InputError(
                 "a FeatureExtractor around a model in memory cannot be pickled",
@@ -176,10 +208,6 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _loaded(model: str | os.PathLike[str] | Bert) -> Bert:
-    return model if isinstance(model, Bert) else load(model)
-
-
 def _texts(X: Iterable[str]) -> list[str]:
     if isinstance(X, str | bytes):
         raise InputError(
@@ -189,7 +217,7 @@ def _texts(X: Iterable[str]) -> list[str]:
         )
     if len(getattr(X, "shape", ())) == 2:
         X = _only_column(X)
-    texts = list(X)
+    texts = _listed(X, "X", expected="a list of texts")
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(
@@ -198,6 +226,14 @@ def _texts(X: Iterable[str]) -> list[str]:
                 hint="Replace or drop missing texts first.",
             )
     return texts
+
+
+def _listed(values: Any, name: str, *, expected: str) -> list[Any]:
+    try:
+        return list(values)
+    except TypeError:
+        what = f"{name} is {type(values).__name__} {values!r:.40}"
+        raise InputError(what, expected=expected) from None
 
 
 def _only_column(X: Any) -> Iterable[str]:
@@ -217,6 +253,7 @@ def _words(words: Sequence[str], row: int) -> tuple[str, ...]:
             expected="a list of words",
             hint="Split it, or use transform.",
         )
+    words = _listed(words, f"sentences[{row}]", expected="a list of words")
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise InputError(
