@@ -9,8 +9,9 @@ from .rows import Rows
 from .splits import Ints, ranges
 from .windows import Pieces, Windows
 
-# Lengths are rounded up to a multiple of this, so that the number of shapes, each of
-# which oneDNN prepares for, stays small.
+# oneDNN prepares for each shape and remembers about a thousand. Short lengths are taken
+# as they are, for padding would cost more; long ones are rounded up to a multiple.
+_ROUNDED_FROM = 64
 _LENGTH_STEP = 8
 
 
@@ -65,8 +66,7 @@ def batches(
     order = needed[np.argsort(-lengths, kind="stable")]
     done = 0
     while done < len(order):
-        longest = int(windows.lengths[order[done]])
-        width = -(-longest // _LENGTH_STEP) * _LENGTH_STEP
+        width = _width(int(windows.lengths[order[done]]))
         chosen = order[done : done + max(1, token_budget // width)]
         done += len(chosen)
         row_numbers, row_windows = ranges(row_edges[chosen], row_edges[chosen + 1])
@@ -84,6 +84,12 @@ def batches(
             rows=entry_rows.astype(np.int32),
             row_numbers=row_numbers,
         )
+
+
+def _width(longest: int) -> int:
+    if longest <= _ROUNDED_FROM:
+        return longest
+    return -(-longest // _LENGTH_STEP) * _LENGTH_STEP
 
 
 def _token_ids(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ..readers import Item
 from .units import words_of
 
-ITEMS_PER_CHUNK = 2048
+ITEMS_PER_CHUNK = 4096
 # A text cut into tokens has about one for every four bytes of UTF-8; a Chinese
 # character, which is one, has three.
 _BYTES_PER_TOKEN = 4

@@ -1,14 +1,18 @@
 """Items → vectors: tokenize, cut into windows, run in batches, put back in order."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from ..errors import CheckpointError, ConfigError
-from ..model import Bert
+from ..model import Bert, model_variables
 from ..readers import Item
-from .batches import SpecialIds, batches
+from .batches import Batch, SpecialIds, batches
 from .frozen import FrozenEncoder, pooling, uses_pooler
 from .rows import Rows, merge_rows, sentence_rows, unit_rows
 from .settings import FeatureSettings
@@ -16,7 +20,9 @@ from .units import UnitMaker, Units
 from .windows import Ints, Windows, plan_context_windows, plan_windows
 
 # Padding included. More makes no product faster on a CPU, and costs memory.
-TOKENS_PER_BATCH = 4096
+TOKENS_PER_BATCH = 2048
+# While one batch is in an operation that uses a single core, the other computes.
+BATCHES_AT_ONCE = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,21 +111,43 @@ class FeatureEngine:
         windows = self._plan(items, units, targets)
         rows = self._rows(units, windows)
         values = np.zeros((len(rows.window), *self.row_shape), np.float32)
-        for batch in batches(
+        ready = batches(
             units.pieces,
             windows,
             rows,
             special=self._special,
             token_budget=TOKENS_PER_BATCH,
-        ):
+        )
+        for batch, vectors in self._encoded(ready):
             check()
-            values[batch.row_numbers] = self._encode(batch)
+            values[batch.row_numbers] = vectors
             progress(int(batch.lengths.sum()))
         maximum = pooling(self.settings) == "max"
         values = merge_rows(values, rows, maximum=maximum)
         if self.settings.normalize:
             values = _normalized(values)
         return _select(units, rows.status, values, windows, targets)
+
+    @functools.cached_property
+    def weights_digest(self) -> str:
+        """SHA-256 of the names and values of all weights of the model."""
+        sha = hashlib.sha256()
+        for path, variable in sorted(model_variables(self.bert).items()):
+            sha.update(path.encode())
+            sha.update(np.ascontiguousarray(variable.numpy()))
+        return sha.hexdigest()
+
+    def _encoded(self, ready: Iterator[Batch]) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Batches, in order, with the vectors of their rows."""
+        with ThreadPoolExecutor(BATCHES_AT_ONCE) as threads:
+            running: deque[tuple[Batch, Future[np.ndarray]]] = deque()
+            for batch in ready:
+                running.append((batch, threads.submit(self._encode, batch)))
+                if len(running) > BATCHES_AT_ONCE:
+                    first, vectors = running.popleft()
+                    yield first, vectors.result()
+            for last, vectors in running:
+                yield last, vectors.result()
 
     def _plan(self, items: Sequence[Item], units: Units, targets: range) -> Windows:
         sizes = {

@@ -1,7 +1,6 @@
 """Files → a feature store: read, chunk, encode, write; resumable, in flat memory."""
 
 import dataclasses
-import hashlib
 import itertools
 import os
 import tempfile
@@ -15,7 +14,6 @@ import numpy as np
 from .. import io
 from ..errors import ConfigError
 from ..interruption import stop_between_steps
-from ..model import model_variables
 from ..readers import Item, ReaderOptions, fingerprint_inputs, read_items
 from ..store import (
     DEFAULT_SHARD_BYTES,
@@ -326,7 +324,7 @@ def _fingerprint(engine: FeatureEngine, job: ExtractionJob) -> dict[str, Any]:
     return {
         "model": {
             "config": engine.bert.config.to_dict(),
-            "weights_sha256": _weights_digest(engine),
+            "weights_sha256": engine.weights_digest,
             "vocabulary_sha256": tokenizer.vocabulary.digest,
             "lowercase": tokenizer.lowercase,
             "strip_accents": tokenizer.strip_accents,
@@ -336,14 +334,6 @@ def _fingerprint(engine: FeatureEngine, job: ExtractionJob) -> dict[str, Any]:
         "limit": job.limit,
         "inputs": fingerprint_inputs(job.inputs),
     }
-
-
-def _weights_digest(engine: FeatureEngine) -> str:
-    sha = hashlib.sha256()
-    for path, variable in sorted(model_variables(engine.bert).items()):
-        sha.update(path.encode())
-        sha.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    return sha.hexdigest()
 
 
 def _report(output: Path, tokens: int) -> ExtractionReport:
