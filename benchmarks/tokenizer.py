@@ -1,4 +1,4 @@
-"""Texts a second from list of str to ids: kbert beside the ``tokenizers`` library (Rust).
+"""Texts a second from list of str to ids: kbert beside ``tokenizers`` (Rust).
 
 Both get the same texts and the same vocabulary, and use all cores; no special tokens,
 nothing truncated. kbert's ids are the original BERT tokenizer's; the other's are not.
