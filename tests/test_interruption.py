@@ -49,9 +49,7 @@ def test_a_signal_lets_the_step_end_and_then_stops_with_the_way_to_resume(number
         lines = child.stdout.read().splitlines()
 
     assert lines[0] == "step 0"
-    assert lines[1:] == [
-        f"stopped by {number.name}. Run it again with --resume."
-    ]
+    assert lines[1:] == [f"stopped by {number.name}. Run it again with --resume."]
     assert child.returncode == 1
 
 
