@@ -444,3 +444,33 @@ def test_50_runs_killed_at_random_moments_are_resumed_to_the_same_bytes(
     tiny_model, lines, tmp_path
 ):
     assert kill(tiny_model, lines, tmp_path, 50)["problems"] == []
+
+
+def peak_memory(arguments):
+    """The most memory that a run held, in bytes."""
+    code = (
+        "import resource, sys\n"
+        "from kbert.cli.main import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["sentence", "word"])
+def test_memory_does_not_grow_with_the_input(tiny_model, tmp_path, unit):
+    path = tmp_path / "lines.txt"
+    path.write_text(random_lines(200_000))
+    run = ["extract-features", str(path), "--model", str(tiny_model), "--unit", unit]
+
+    peaks = [
+        peak_memory([*run, "-o", str(tmp_path / count), "--limit", count])
+        for count in ("10000", "200000")
+    ]
+
+    assert peaks[1] < 1.1 * peaks[0]
