@@ -290,8 +290,12 @@ def test_misuse_ends_with_2_and_the_usage(kbert, arguments, message):
 
 
 def kbert_process(*arguments, **options):
+    # JAX sets the variable while this process imports Keras; a user's shell does not.
+    environment = {**os.environ}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     return subprocess.Popen(
         [sys.executable, "-m", "kbert", "extract-features", *map(str, arguments)],
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
