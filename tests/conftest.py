@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,19 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["the", "dog", "cat", "sat", "on", "mat", "##ing", "run", "中", "国"]
 TOKENS = [*SPECIAL, *WORDS, *LETTERS, *(f"##{one}" for one in LETTERS), *"-.,!?"]
+
+# What the marks of tests stand for, and the extra that brings it.
+NEEDED = {"oracle": ("sentence_transformers", "torch", "transformers"), "jax": ("jax",)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what compares with a package that is not installed, and say which."""
+    for mark, packages in NEEDED.items():
+        missing = [name for name in packages if importlib.util.find_spec(name) is None]
+        skip = pytest.mark.skip(reason=f"no {', '.join(missing)}: extra [{mark}]")
+        for item in items if missing else []:
+            if item.get_closest_marker(mark):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
