@@ -1,4 +1,4 @@
-"""Run by test_extraction.py: kills `kbert extract-features`, resumes it, compares.
+"""Run by test_resuming.py: kills `kbert extract-features`, resumes it, compares.
 
 Arguments: a folder to work in, the number of kills, and the command's own arguments
 without output. Prints one JSON object; its "problems" must be empty. Every run is a
