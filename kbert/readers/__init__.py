@@ -65,8 +65,8 @@ def read_items(
     first item. Every file begins a new document.
 
     Args:
-        paths: file names; ``"-"`` is standard input, once. Names ending in .gz, .xz
-            or .bz2 are decompressed and go by the ending before.
+        paths: file names; ``"-"`` is standard input, once. Names ending in .gz, .xz,
+            .bz2 or .zst are decompressed and go by the ending before.
         options: what the files hold; by default, what their endings say.
 
     Returns:

@@ -14,10 +14,16 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from ..errors import InputError
+from .zstd import open_zstd
 
 STDIN = "-"
 MAX_LINE_BYTES = 16 << 20
-_COMPRESSED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_COMPRESSED = {
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".bz2": bz2.open,
+    ".zst": open_zstd,
+}
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -63,9 +69,10 @@ def numbered_lines(path: str, *, keep_ends: bool = False) -> Iterator[tuple[int,
     Raises:
         InputError: the file cannot be read or unpacked, is not UTF-8, has a line of
             more than 16 MiB, or changes while it is read.
+        DependencyError: the package that unpacks it is not installed.
     """
     where = display_name(path)
-    offset = 0
+    offset = number = 0
     try:
         with _open(path) as file:
             before = _state(path)
@@ -82,7 +89,7 @@ def numbered_lines(path: str, *, keep_ends: bool = False) -> Iterator[tuple[int,
                     hint="Run again when nothing writes to it.",
                 )
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise _unreadable(where, error) from error
+        raise _unreadable(where, error, line=number + 1 if number else None) from error
 
 
 def fingerprint_inputs(paths: list[str]) -> list[dict[str, Any]]:
@@ -160,6 +167,6 @@ def _without_end(line: str) -> str:
     return line[:-2] if line.endswith("\r\n") else line[:-1]
 
 
-def _unreadable(where: str, error: Exception) -> InputError:
+def _unreadable(where: str, error: Exception, line: int | None = None) -> InputError:
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return InputError(f"cannot be read: {reason}", where=where)
+    return InputError(f"cannot be read: {reason}", where=where, line=line)
