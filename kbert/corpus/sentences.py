@@ -48,7 +48,8 @@ _BEFORE_NUMBERS = _words(
 )
 # May or may not end a sentence, as initials and "U.S." may: the next word decides.
 _UNSURE = _words(
-    "jr sr inc co corp ltd bros dept univ assn etc al ave blvd rd esq cent ft par ed eds trans"
+    "jr sr inc co corp ltd bros dept univ assn etc al ave blvd rd esq cent ft par ed "
+    "eds trans"
 )
 _STARTERS = _words(
     "The This That These Those There Then It He She We They I You His Her My Our Your "
