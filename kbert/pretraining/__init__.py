@@ -1,0 +1,1 @@
+"""Pretraining: shards of records → batches with fresh masks → a trained model."""
