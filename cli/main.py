@@ -7,6 +7,7 @@ import click
 from kbert import __version__
 from kbert.errors import KbertError
 
+from .build_vocab import build_vocab
 from .convert import convert
 from .describe import describe
 from .extract_features import extract_features
@@ -31,6 +32,7 @@ def main() -> None:
     """BERT in Keras 3 and TensorFlow: extract features, pretrain, fine-tune, serve."""
 
 
+main.add_command(build_vocab)
 main.add_command(convert)
 main.add_command(describe)
 main.add_command(extract_features)

@@ -26,6 +26,7 @@ _HOME = {
     "Tokenizer": "tokenizer",
     "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
+    "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
     "load": "checkpoints",
     "save": "checkpoints",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .store import FeatureStore as FeatureStore
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary
+    from .vocabulary_training import build_vocabulary as build_vocabulary
 
 
 def __getattr__(name: str) -> Any:

@@ -274,19 +274,8 @@ def _tokenizer(
     if files.lowercase is not None:
         lowercase = files.lowercase
     else:
-        lowercase = not _is_cased(files.vocabulary)
+        lowercase = not files.vocabulary.is_cased
     return Tokenizer(files.vocabulary, lowercase, strip_accents=files.strip_accents)
-
-
-def _is_cased(vocabulary: Vocabulary) -> bool:
-    """Whether capitals are usual: a quarter of the tokens of bert-base-cased have
-    some, 2 tokens of bert-base-chinese, none of bert-base-uncased."""
-    cased = [
-        token
-        for token in vocabulary.tokens
-        if token != token.lower() and not token.startswith("[")
-    ]
-    return len(cased) > len(vocabulary) // 20
 
 
 def _transfer(plan: _Plan, source: TensorSource) -> Transfer:

@@ -3,6 +3,7 @@
 Every vector has one entry for each code point of all texts, one after the other.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -85,6 +86,16 @@ def split_words(texts: tf.Tensor, tables: unicode.FoldingTables) -> Words:
         first - text_starts,
         last - text_starts + 1,
     )
+
+
+def tables_in_graph(tables: unicode.FoldingTables) -> unicode.FoldingTables:
+    """The same tables as constants of the graph that is being traced."""
+    arrays = {
+        field.name: tf.constant(getattr(tables, field.name))
+        for field in dataclasses.fields(tables)
+        if field.name not in ("lowercase", "strip_accents")
+    }
+    return dataclasses.replace(tables, **arrays)
 
 
 def _properties(codes: tf.Tensor, tables: unicode.FoldingTables) -> tf.Tensor:

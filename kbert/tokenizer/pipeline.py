@@ -3,7 +3,6 @@
 Texts repeat their words: each distinct one between two spaces is worked out once.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,8 +11,8 @@ import tensorflow as tf
 
 from ..vocabulary import Vocabulary
 from .flat import ragged
-from .normalization import split_words
-from .unicode_tables import FoldingTables, folding_tables
+from .normalization import split_words, tables_in_graph
+from .unicode_tables import folding_tables
 from .wordpiece import Pieces, WordPiece
 
 Graph = Callable[[tf.Tensor], Any]
@@ -51,17 +50,17 @@ class Pipeline:
     @functools.cached_property
     def tokenize(self) -> Graph:
         """Texts → int32 ``[B, (T)]``, the pieces of each."""
-        return _traced(self._tokenize)
+        return traced(self._tokenize)
 
     @functools.cached_property
     def tokenize_words(self) -> Graph:
         """The same without looking for blanks first: faster where there are none."""
-        return _traced(self._tokenize_words)
+        return traced(self._tokenize_words)
 
     @functools.cached_property
     def place(self) -> Graph:
         """Texts → ``PlacedPieces``, the pieces of each and where they come from."""
-        return _traced(self._place)
+        return traced(self._place)
 
     def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         with tf.device("CPU:0"):
@@ -77,28 +76,21 @@ class Pipeline:
             return tf.gather(ragged(ids, splits), numbers)
 
     def _look_up(self, texts: tf.Tensor) -> Pieces:
-        words = split_words(texts, self._tables_in_graph())
+        words = split_words(texts, tables_in_graph(self._tables))
         ids, splits = self._word_piece.look_up(words)
         return Pieces(ids, tf.gather(splits, words.text_splits))
 
     def _place(self, texts: tf.Tensor) -> PlacedPieces:
         with tf.device("CPU:0"):
-            words = split_words(texts, self._tables_in_graph())
+            words = split_words(texts, tables_in_graph(self._tables))
             pieces = self._word_piece.look_up(words)
             splits = tf.gather(pieces.splits, words.text_splits)
             columns = (pieces.ids, *self._word_piece.locate(words, pieces))
             return PlacedPieces(*(ragged(column, splits) for column in columns))
 
-    def _tables_in_graph(self) -> FoldingTables:
-        arrays = {
-            field.name: tf.constant(getattr(self._tables, field.name))
-            for field in dataclasses.fields(self._tables)
-            if field.name not in ("lowercase", "strip_accents")
-        }
-        return dataclasses.replace(self._tables, **arrays)
 
-
-def _traced(function: Graph) -> Graph:
+def traced(function: Graph) -> Graph:
+    """The graph of a function of one string ``[B]``."""
     strings = tf.TensorSpec([None], tf.string)
     with tf.init_scope():  # the first call may come from inside another graph
         return tf.function(function, autograph=False).get_concrete_function(strings)

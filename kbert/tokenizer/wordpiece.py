@@ -50,7 +50,11 @@ class WordPiece:
         """The pieces of each word: at least one, [UNK] where there is no other way."""
         spelled = tf.strings.unicode_encode(ragged(words.codes, words.splits), "UTF-8")
         too_long = words.splits[1:] - words.splits[:-1] > MAX_WORD_CHARACTERS
-        pieces = self._trie.tokenize(tf.where(too_long, _TOO_LONG, spelled))
+        return self.look_up_spelled(tf.where(too_long, _TOO_LONG, spelled))
+
+    def look_up_spelled(self, words: tf.Tensor) -> Pieces:
+        """The same for string ``[words]``, none of more than 200 characters."""
+        pieces = self._trie.tokenize(words)
         return Pieces(pieces.values, pieces.row_splits)
 
     def locate(self, words: Words, pieces: Pieces) -> tuple[tf.Tensor, tf.Tensor]:
