@@ -9,6 +9,7 @@ from kbert.errors import KbertError
 
 from .build_vocab import build_vocab
 from .convert import convert
+from .create_pretraining_data import create_pretraining_data
 from .describe import describe
 from .extract_features import extract_features
 
@@ -34,5 +35,6 @@ def main() -> None:
 
 main.add_command(build_vocab)
 main.add_command(convert)
+main.add_command(create_pretraining_data)
 main.add_command(describe)
 main.add_command(extract_features)

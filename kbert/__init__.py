@@ -22,12 +22,16 @@ _HOME = {
     "InputError": "errors",
     "KbertError": "errors",
     "OutputError": "errors",
+    "PretrainingData": "pretraining_data",
+    "PretrainingDataSettings": "pretraining_data",
+    "StaticMasks": "pretraining_data",
     "Stopped": "errors",
     "Tokenizer": "tokenizer",
     "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
     "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
+    "create_pretraining_data": "pretraining_data",
     "load": "checkpoints",
     "save": "checkpoints",
 }
@@ -49,6 +53,10 @@ if TYPE_CHECKING:
     from .features.estimator import FeatureExtractor as FeatureExtractor
     from .features.settings import FeatureSettings as FeatureSettings
     from .model import Bert as Bert
+    from .pretraining_data import PretrainingData as PretrainingData
+    from .pretraining_data import PretrainingDataSettings as PretrainingDataSettings
+    from .pretraining_data import StaticMasks as StaticMasks
+    from .pretraining_data import create_pretraining_data as create_pretraining_data
     from .store import FeatureStore as FeatureStore
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary

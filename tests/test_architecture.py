@@ -192,6 +192,7 @@ KEYWORDS = {
     "kbert.layers": {"layer_options"},
     "kbert.heads": {"layer_options"},
     "kbert.config": {"changes"},
+    "kbert.cli.create_pretraining_data": {"options"},
     "kbert.cli.extract_features": {"options"},
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import __version__, io
 from ..errors import ConfigError, OutputError
+from ..fingerprints import check_same
 from .assembly import assemble, publish
 from .chunks import FeatureChunk
 from .layout import DTYPES
@@ -188,24 +189,13 @@ class StoreWriter:
             )
 
     def _check_same(self, before: Mapping[str, Any], where: Path) -> None:
-        now, then = (
-            _flat(self._identity),
-            _flat({k: before.get(k) for k in self._identity}),
+        check_same(
+            before,
+            self._identity,
+            where=where,
+            hint="Give the same settings and files, or start again with "
+            "--overwrite and without --resume.",
         )
-        missing = object()
-        differences = [
-            f"{key.removeprefix('settings.')} was {_shown(then, key)} "
-            f"and is now {_shown(now, key)}"
-            for key in sorted({*now, *then})
-            if then.get(key, missing) != now.get(key, missing)
-        ]
-        if differences:
-            raise ConfigError(
-                f"made with other settings: {'; '.join(differences)}",
-                where=where,
-                hint="Give the same settings and files, or start again with "
-                "--overwrite and without --resume.",
-            )
 
     def _count(self, entries: list[Any]) -> None:
         self.items_done = sum(entry["items"] for entry in entries)
@@ -235,23 +225,3 @@ class StoreWriter:
         self._usable = False
         yield
         self._usable = True
-
-
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names: ``{"inputs[0].bytes": 12}``."""
-    if isinstance(value, dict) and value:
-        parts = {f"{name}.{key}" if name else key: part for key, part in value.items()}
-    elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
-        parts = {f"{name}[{index}]": part for index, part in enumerate(value)}
-    else:
-        return {name: value}
-    return {
-        key: leaf for at, part in parts.items() for key, leaf in _flat(part, at).items()
-    }
-
-
-def _shown(settings: dict[str, Any], key: str) -> str:
-    if key not in settings:
-        return "not set"
-    text = json.dumps(settings[key], ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}…"
