@@ -5,17 +5,14 @@ which order, and what is masked in them. So a run resumes from its step alone.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from ..errors import ConfigError
 from ..masking import MaskedTokens, Masker, MaskingSettings
+from ..pretraining_data import PretrainingData
 from .records import RecordFormat, Rows
-from .streams import NumberedShards, Record, stream
-
-if TYPE_CHECKING:
-    from ..pretraining_data import PretrainingData
+from .streams import NumberedShards, Record, plain, stream
 
 Element = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
@@ -24,7 +21,7 @@ _WINDOW = 16384
 
 
 def training_dataset(
-    data: "PretrainingData",
+    data: PretrainingData,
     *,
     length: int,
     batch_size: int,
@@ -35,6 +32,7 @@ def training_dataset(
     host: int = 0,
     num_hosts: int = 1,
     shuffle_buffer: int = _WINDOW,
+    vocabulary_size: int | None = None,
 ) -> tf.data.Dataset:
     """The training records, shuffled, again and again: an endless dataset of batches.
 
@@ -53,6 +51,8 @@ def training_dataset(
         host: which host this is; it reads the streams host, host + num_hosts, … only.
         num_hosts: hosts that share each batch.
         shuffle_buffer: records that are shuffled at a time, in each stream.
+        vocabulary_size: V; ``None`` for that of the data's vocabulary, which Google's
+            own files may come without.
 
     Returns:
         Elements ``(x, y, sample_weight)`` of ``batch_size / num_hosts`` rows:
@@ -65,7 +65,8 @@ def training_dataset(
     Raises:
         ConfigError: the settings do not fit one another or the data.
     """
-    _check(data, length, masking, seed)
+    masker = _masker(data, length, masking)
+    _check_seed(seed)
     _check_division(batch_size, streams=streams, num_hosts=num_hosts, host=host)
     _check_count("start_step", start_step, least=0)
     _check_count("shuffle_buffer", shuffle_buffer, least=1)
@@ -88,7 +89,8 @@ def training_dataset(
         ).batch(rows, drop_remainder=True)
         for number in range(host, streams, num_hosts)
     ]
-    make = _element_maker(data, length, masking, seed)
+    records = record_format(data, length, vocabulary_size=vocabulary_size)
+    make = _element_maker(records, masker, seed)
     weights = tf.ones(batch_size // num_hosts)
 
     def join(*parts: tuple[tf.Tensor, ...]) -> Element:
@@ -99,12 +101,13 @@ def training_dataset(
 
 
 def evaluation_dataset(
-    data: "PretrainingData",
+    data: PretrainingData,
     *,
     length: int,
     batch_size: int,
     masking: MaskingSettings | None,
     seed: int,
+    vocabulary_size: int | None = None,
 ) -> tf.data.Dataset:
     """Every held-out record once, with the same masks each time.
 
@@ -114,6 +117,7 @@ def evaluation_dataset(
         batch_size: B; the last batch is filled up with rows of weight 0.
         masking: what to mask; ``None`` if the records hold their masks.
         seed: decides the masks.
+        vocabulary_size: as in ``training_dataset``.
 
     Returns:
         Elements as from ``training_dataset``.
@@ -121,14 +125,16 @@ def evaluation_dataset(
     Raises:
         ConfigError: the settings do not fit the data, or nothing is held out.
     """
-    _check(data, length, masking, seed)
+    masker = _masker(data, length, masking)
+    _check_seed(seed)
     _check_count("batch_size", batch_size, least=1)
     shards = data.shards(length, "evaluation")
     if not shards:
         raise ConfigError(
             f"nothing of length {length} is held out for evaluation", where=data.path
         )
-    make = _element_maker(data, length, masking, seed)
+    records = record_format(data, length, vocabulary_size=vocabulary_size)
+    make = _element_maker(records, masker, seed)
 
     def fill(content: tf.Tensor, number: tf.Tensor) -> Element:
         # Copies of the last record fill the batch: real rows, which no layer minds.
@@ -142,18 +148,16 @@ def evaluation_dataset(
 
 
 def _element_maker(
-    data: "PretrainingData", length: int, masking: MaskingSettings | None, seed: int
+    records: RecordFormat, masker: Masker | None, seed: int
 ) -> Callable[[Record, tf.Tensor], Element]:
     """The function: a batch of records, weights of its rows → an element."""
-    records = record_format(data, length)
-    mask = masking and Masker(masking, data.vocabulary, length=length)
 
     def make(record: Record, weights: tf.Tensor) -> Element:
         rows = records.parse(record.content)
         wrong = tf.boolean_mask(record.number, rows.wrong)
         fine = tf.debugging.Assert(tf.size(wrong) == 0, ["bad records", wrong])
         with tf.control_dependencies([fine]):
-            masked = rows.masked or mask(
+            masked = rows.masked or masker(
                 rows.token_ids,
                 rows.num_tokens,
                 seed=seed,
@@ -189,12 +193,30 @@ def _element(
     )
 
 
-def record_format(data: "PretrainingData", length: int) -> RecordFormat:
-    """How the records of one length of ``data`` are written."""
+def record_format(
+    data: PretrainingData, length: int, *, vocabulary_size: int | None = None
+) -> RecordFormat:
+    """How the records of one length of ``data`` are written.
+
+    Args:
+        data: what to read.
+        length: T.
+        vocabulary_size: V; ``None`` for that of the data's vocabulary.
+
+    Raises:
+        ConfigError: neither says which ids there are.
+    """
+    words = data.vocabulary
+    if vocabulary_size is None and words is None:
+        raise ConfigError(
+            "no vocab.txt says which ids there are",
+            where=data.path,
+            hint="Put the vocabulary of these records there.",
+        )
     return RecordFormat(
         length=length,
-        vocabulary_size=len(data.vocabulary),
-        pad_id=data.vocabulary.pad_id,
+        vocabulary_size=len(words) if vocabulary_size is None else vocabulary_size,
+        pad_id=words.pad_id if words else 0,
         labelled=data.objective != "none",
         static_slots=data.max_predictions(length) if data.static_masks else None,
     )
@@ -206,13 +228,14 @@ def _finish(batches: tf.data.Dataset, make: Callable[..., Element]) -> tf.data.D
     # Hosts share the work by their streams, not by a policy of TensorFlow's.
     off = tf.data.experimental.AutoShardPolicy.OFF
     options.experimental_distribute.auto_shard_policy = off
-    elements = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE)
+    elements = batches.map(plain(make), num_parallel_calls=tf.data.AUTOTUNE)
     return elements.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def _check(
-    data: "PretrainingData", length: int, masking: MaskingSettings | None, seed: int
-) -> None:
+def _masker(
+    data: PretrainingData, length: int, masking: MaskingSettings | None
+) -> Masker | None:
+    """What draws the masks; None if the records hold them."""
     if length not in data.lengths:
         raise ConfigError(
             f"length={length!r}",
@@ -220,16 +243,22 @@ def _check(
             expected=f"one of {', '.join(map(str, data.lengths))}",
             hint="Make data of another length with kbert create-pretraining-data.",
         )
-    if data.static_masks and masking is not None:
-        raise ConfigError(
-            "the records hold their masks already",
-            where=data.path,
-            expected="no masking settings (masking=None)",
-        )
-    if not data.static_masks and masking is None:
+    if data.static_masks:
+        if masking is not None:
+            raise ConfigError(
+                "the records hold their masks already",
+                where=data.path,
+                expected="no masking settings (masking=None)",
+            )
+        return None
+    if masking is None:
         raise ConfigError(
             "masking=None", where=data.path, expected="MaskingSettings for this data"
         )
+    return Masker(masking, data.vocabulary, length=length)
+
+
+def _check_seed(seed: int) -> None:
     _check_count("seed", seed, least=0)
     if seed >= 1 << 63:
         raise ConfigError(f"seed={seed}", expected="a number below 2^63")

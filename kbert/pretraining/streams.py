@@ -1,14 +1,16 @@
 """Shards → an endless stream of records whose order is a function of a seed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from ..masking.draws import key, permutation
+from ..pretraining_data import Shard
 
-if TYPE_CHECKING:
-    from ..pretraining_data import Shard
+# Nothing that tf.data calls here has a Python loop or branch on a tensor, which is what
+# AutoGraph is for.
+plain = tf.autograph.experimental.do_not_convert
 
 _READ_BYTES = 1 << 20
 _SHARD_ORDER, _RECORD_ORDER = 0, 1
@@ -43,7 +45,7 @@ class NumberedShards(NamedTuple):
 
     @classmethod
     def every(
-        cls, shards: Sequence["Shard"], *, step: int = 1, start: int = 0
+        cls, shards: Sequence[Shard], *, step: int = 1, start: int = 0
     ) -> "NumberedShards":
         """Every ``step``-th shard of a split, from ``start`` on."""
         firsts, total = [], 0
@@ -93,6 +95,7 @@ def stream(
     total = int(tf.reduce_sum(shards.records))
     first_epoch, offset = divmod(start, total)
 
+    @plain
     def read_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         skip = tf.where(epoch == first_epoch, tf.constant(offset, tf.int64), 0)
         count = len(shards.records)
@@ -113,6 +116,7 @@ def stream(
     return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(read_epoch)
 
 
+@plain
 def _read_shard(
     path: tf.Tensor, records: tf.Tensor, first: tf.Tensor, skip: tf.Tensor
 ) -> tf.data.Dataset:
