@@ -7,7 +7,7 @@ from keras import ops
 
 from .config import HEADS as HEADS
 from .config import Activation, BertConfig, check_head
-from .layers import Dense, Embeddings, LayerNormalization
+from .layers import Dense, Dropout, Embeddings, LayerNormalization
 from .ops import Tensor
 
 
@@ -58,7 +58,7 @@ class MaskedLMHead(keras.layers.Layer):
         )
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        x = self.layer_norm(self.transform(x), training=training)
+        x = self.layer_norm(self.transform(x, training=training), training=training)
         table = ops.cast(self.embeddings.token, x.dtype)  # [V, H]
         scores = ops.matmul(x, ops.transpose(table))
         return ops.cast(scores, "float32") + self.bias
@@ -96,9 +96,7 @@ class DenseHead(keras.layers.Layer):
     def __init__(self, units: int, *, dropout: float, **layer_options: Any) -> None:
         super().__init__(**layer_options)
         self.units, self.rate = units, dropout
-        self.dropout = keras.layers.Dropout(
-            dropout, name="dropout", dtype=self.dtype_policy
-        )
+        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
         self.dense = Dense(units, name="dense", dtype=self.dtype_policy)
 
     def build(self, x_shape: tuple[int | None, ...]) -> None:

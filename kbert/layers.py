@@ -52,19 +52,20 @@ class Dense(keras.layers.Layer):
             shape=(self.units,), initializer="zeros", name="bias"
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         flat = x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
-        y = self._activate(fast.dense(flat, self.kernel, self.bias))
+        y = self._activate(fast.dense(flat, self.kernel, self.bias), bool(training))
         if len(x.shape) == 2:
             return y
         return ops.reshape(y, (*ops.shape(x)[:-1], self.units))
 
-    def _activate(self, y: Tensor) -> Tensor:
+    def _activate(self, y: Tensor, training: bool) -> Tensor:
         if self.activation is None:
             return y
         if self.activation == "tanh":
             return ops.tanh(y)
-        return fast.gelu(y, approximate=self.activation == "gelu_tanh")
+        approximate = self.activation == "gelu_tanh"
+        return fast.gelu(y, approximate=approximate, training=training)
 
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "activation": self.activation}
@@ -106,6 +107,68 @@ class LayerNormalization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class Dropout(keras.layers.Layer):
+    """Set a fraction of the numbers to 0 while training, and scale up the rest.
+
+    Args:
+        rate: the fraction, in [0, 1).
+
+    Call:
+        x: float, any shape, same out.
+    """
+
+    def __init__(self, rate: float, **layer_options: Any) -> None:
+        super().__init__(**layer_options)
+        self.rate = rate
+        self.seeds = keras.random.SeedGenerator()
+        self.built = True
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        if not (training and self.rate):
+            return x
+        return fast.dropout(x, self.seeds.next(), rate=self.rate)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable(package="kbert")
+class ResidualNormalization(LayerNormalization):
+    """``LayerNormalization(residual + Dropout(x))``, one pass while training.
+
+    Args:
+        rate: fraction dropped while training.
+        epsilon: added to the variance.
+
+    Call:
+        x, residual: float ``[rows, H]``, same out.
+    """
+
+    def __init__(
+        self, *, rate: float, epsilon: float = 1e-12, **layer_options: Any
+    ) -> None:
+        super().__init__(epsilon=epsilon, **layer_options)
+        self.rate = rate
+        self.seeds = keras.random.SeedGenerator()
+
+    def call(self, x: Tensor, residual: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return super().call(residual + x)
+        return fast.add_and_normalize(
+            x,
+            residual,
+            self.gamma,
+            self.beta,
+            self.seeds.next(),
+            rate=self.rate,
+            epsilon=self.epsilon,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}
 
 
 @keras.saving.register_keras_serializable(package="kbert")
@@ -152,12 +215,14 @@ class Embeddings(keras.layers.Layer):
             "dropout": dropout,
             "layer_norm_epsilon": layer_norm_epsilon,
         }
-        self.layer_norm = LayerNormalization(
-            epsilon=layer_norm_epsilon, name="layer_norm", dtype=self.dtype_policy
+        # Nothing is dropped before this sum, only after its normalisation.
+        self.layer_norm = ResidualNormalization(
+            rate=0.0,
+            epsilon=layer_norm_epsilon,
+            name="layer_norm",
+            dtype=self.dtype_policy,
         )
-        self.dropout = keras.layers.Dropout(
-            dropout, name="dropout", dtype=self.dtype_policy
-        )
+        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(
         self,
@@ -166,7 +231,10 @@ class Embeddings(keras.layers.Layer):
     ) -> None:
         def table(name: str, rows: str) -> keras.Variable:
             shape = (self.sizes[rows], self.sizes["hidden_dim"])
-            return self.add_weight(shape=shape, initializer=initializer(), name=name)
+            # Rows are cast, not the table: gradients of a row add up in float32.
+            return self.add_weight(
+                shape=shape, initializer=initializer(), name=name, autocast=False
+            )
 
         self.token = table("token", "vocabulary_size")
         self.position = table("position", "max_sequence_length")
@@ -179,10 +247,16 @@ class Embeddings(keras.layers.Layer):
         self._check_length(token_ids.shape[1])
         # A slice [:T] would be shorter, but JAX cannot trace it while T is unknown.
         positions = ops.arange(ops.shape(token_ids)[1])
-        x = ops.take(self.token, token_ids, axis=0)  # [B, T, H]
-        x = x + ops.take(self.segment, segment_ids, axis=0)
-        x = x + ops.take(self.position, positions, axis=0)
-        return self.dropout(self.layer_norm(x, training=training), training=training)
+        width = self.sizes["hidden_dim"]
+        others = ops.take(self.segment, segment_ids, axis=0)
+        others = others + ops.take(self.position, positions, axis=0)
+        tokens, others = (
+            ops.cast(ops.reshape(part, (-1, width)), self.compute_dtype)
+            for part in (ops.take(self.token, token_ids, axis=0), others)
+        )
+        flat = self.layer_norm(tokens, others, training=training)
+        x = ops.reshape(flat, (*ops.shape(token_ids), width))  # [B, T, H]
+        return self.dropout(x, training=training)
 
     def _check_length(self, length: Any) -> None:
         """Refuse an empty or too long input; no int: not known while tracing."""
@@ -205,29 +279,34 @@ class SelfAttention(keras.layers.Layer):
     Args:
         num_heads: N, divides the width H of the input.
         dropout: fraction of attention weights dropped while training.
+        attention_weights: whether the call also returns them.
 
     Call:
         x: float ``[B·T, H]``, flat.
         padding_mask: bool ``[B, T]``, true where a token stands.
-        Returns: float ``[B·T, H]`` and the attention weights, float ``[B, N, T, T]``.
+        positions: int32 ``[B, P]``, the tokens that look; by default all, and P = T.
+        Returns: float ``[B·P, H]`` and the attention weights, float ``[B, N, P, T]``,
+        or ``None`` unless they were asked for.
 
     Source:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.2. Differs: query, key and
         value are one kernel ``[H, 3H]``, hence one product.
     """
 
-    def __init__(self, *, num_heads: int, dropout: float, **layer_options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        dropout: float,
+        attention_weights: bool = False,
+        **layer_options: Any,
+    ) -> None:
         super().__init__(**layer_options)
         self.num_heads, self.rate = num_heads, dropout
-        self.dropout = keras.layers.Dropout(
-            dropout, name="dropout", dtype=self.dtype_policy
-        )
+        self.attention_weights = attention_weights
+        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
-    def build(
-        self,
-        x_shape: tuple[int | None, ...],
-        padding_mask_shape: tuple[int | None, ...],
-    ) -> None:
+    def build(self, x_shape: tuple[int | None, ...], *other_shapes: Any) -> None:
         width = x_shape[-1]
         policy = self.dtype_policy
         self.query_key_value = Dense(3 * width, name="query_key_value", dtype=policy)
@@ -236,31 +315,52 @@ class SelfAttention(keras.layers.Layer):
         self.output_dense.build((None, width))
 
     def call(
-        self, x: Tensor, padding_mask: Tensor, training: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        batch, length = ops.shape(padding_mask)
+        self,
+        x: Tensor,
+        padding_mask: Tensor,
+        positions: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        query, key, value = self._heads(x, padding_mask, positions, bool(training))
+        scores = ops.matmul(query, key)  # [B, N, P, T]
+        weights = None
+        if training and not self.attention_weights:
+            seed = self.dropout.seeds.next()
+            used = fast.attention_dropout(scores, padding_mask, seed, rate=self.rate)
+        else:
+            weights = fast.attention_probabilities(
+                scores, padding_mask, training=bool(training)
+            )
+            used = self.dropout(weights, training=training)
+        mixed = fast.merge_heads(ops.matmul(used, value))
+        return self.output_dense(mixed), weights if self.attention_weights else None
+
+    def _heads(
+        self, x: Tensor, padding_mask: Tensor, positions: Tensor | None, training: bool
+    ) -> list[Tensor]:
+        """Query ``[B, N, P, D]``, key ``[B, N, D, T]`` and value ``[B, N, T, D]``."""
+        how = {"num_heads": self.num_heads, "training": training}
+        if positions is None:
+            parts = ("query", "key", "value")
+            return fast.split_heads(
+                self.query_key_value(x), padding_mask, parts=parts, **how
+            )
         width = x.shape[-1]
-        depth = width // self.num_heads
-        query, key, value = (
-            ops.transpose(
-                ops.reshape(part, (batch, length, self.num_heads, depth)), axes
-            )
-            for part, axes in zip(
-                ops.split(self.query_key_value(x), 3, axis=-1),
-                ((0, 2, 1, 3), (0, 2, 3, 1), (0, 2, 1, 3)),
-                strict=True,
-            )
-        )  # [B, N, T, D], [B, N, D, T], [B, N, T, D]
-        scores = ops.matmul(query * depth**-0.5, key)  # [B, N, T, T]
-        weights = fast.attention_probabilities(
-            scores, padding_mask, training=bool(training)
-        )
-        mixed = ops.matmul(self.dropout(weights, training=training), value)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, width))
-        return self.output_dense(mixed), weights
+        kernel, bias = self.query_key_value.kernel, self.query_key_value.bias
+        rows = fast.gather_rows(x, positions, padding_mask)
+        queries = fast.dense(rows, kernel[:, :width], bias[:width])
+        others = fast.dense(x, kernel[:, width:], bias[width:])
+        return [
+            *fast.split_heads(queries, positions, parts=("query",), **how),
+            *fast.split_heads(others, padding_mask, parts=("key", "value"), **how),
+        ]
 
     def get_config(self) -> dict[str, Any]:
-        own = {"num_heads": self.num_heads, "dropout": self.rate}
+        own = {
+            "num_heads": self.num_heads,
+            "dropout": self.rate,
+            "attention_weights": self.attention_weights,
+        }
         return {**super().get_config(), **own}
 
 
@@ -279,8 +379,10 @@ class EncoderLayer(keras.layers.Layer):
     Call:
         x: float ``[B, T, H]``.
         padding_mask: bool ``[B, T]``, true where a token stands.
-        Returns: float ``[B, T, H]``; with ``attention_weights`` a pair, the second
-        float ``[B, N, T, T]``.
+        positions: int32 ``[B, P]``, the tokens whose vectors are wanted; by default
+            all, and P = T. What is not wanted is not computed.
+        Returns: float ``[B, P, H]``; with ``attention_weights`` a pair, the second
+        float ``[B, N, P, T]``.
 
     Source:
         Devlin et al. 2019, arXiv:1810.04805, section 3. Differs: nothing.
@@ -308,42 +410,49 @@ class EncoderLayer(keras.layers.Layer):
         }
         policy = self.dtype_policy
         self.attention = SelfAttention(
-            num_heads=num_heads, dropout=dropout, name="attention", dtype=policy
+            num_heads=num_heads,
+            dropout=dropout,
+            attention_weights=attention_weights,
+            name="attention",
+            dtype=policy,
         )
         self.intermediate = Dense(
             intermediate_dim, activation=activation, name="intermediate", dtype=policy
         )
         self.attention_layer_norm, self.output_layer_norm = (
-            LayerNormalization(epsilon=layer_norm_epsilon, name=name, dtype=policy)
+            ResidualNormalization(
+                rate=dropout, epsilon=layer_norm_epsilon, name=name, dtype=policy
+            )
             for name in ("attention_layer_norm", "output_layer_norm")
         )
-        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
-    def build(
-        self,
-        x_shape: tuple[int | None, ...],
-        padding_mask_shape: tuple[int | None, ...],
-    ) -> None:
+    def build(self, x_shape: tuple[int | None, ...], *other_shapes: Any) -> None:
         width = x_shape[-1]
         self.output_dense = Dense(width, name="output", dtype=self.dtype_policy)
         self.output_dense.build((None, self.options["intermediate_dim"]))
-        self.attention.build((None, width), padding_mask_shape)
+        self.attention.build((None, width))
         self.intermediate.build((None, width))
         self.attention_layer_norm.build((None, width))
         self.output_layer_norm.build((None, width))
 
-    def call(self, x: Tensor, padding_mask: Tensor, training: bool = False) -> Any:
-        shape = ops.shape(x)
+    def call(
+        self,
+        x: Tensor,
+        padding_mask: Tensor,
+        positions: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        places = padding_mask if positions is None else positions
+        shape = (*ops.shape(places), x.shape[-1])
         flat = ops.reshape(x, (-1, x.shape[-1]))  # [B·T, H]
-        attended, weights = self.attention(flat, padding_mask, training=training)
-        flat = self.attention_layer_norm(
-            flat + self.dropout(attended, training=training), training=training
+        attended, weights = self.attention(
+            flat, padding_mask, positions, training=training
         )
-        fed = self.output_dense(self.intermediate(flat))
-        flat = self.output_layer_norm(
-            flat + self.dropout(fed, training=training), training=training
-        )
-        y = ops.reshape(flat, shape)
+        if positions is not None:
+            flat = fast.gather_rows(flat, positions, padding_mask)  # [B·P, H]
+        flat = self.attention_layer_norm(attended, flat, training=training)
+        fed = self.output_dense(self.intermediate(flat, training=training))
+        y = ops.reshape(self.output_layer_norm(fed, flat, training=training), shape)
         return (y, weights) if self.options["attention_weights"] else y
 
     def get_config(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_an_id_beyond_its_table_is_an_error_on_a_cpu(embeddings, table):
 
 
 def built_attention(randomize):
-    layer = layers.SelfAttention(num_heads=2, dropout=0.5)
+    layer = layers.SelfAttention(num_heads=2, dropout=0.5, attention_weights=True)
     layer.build((None, 6), (None, None))
     return randomize(layer, seed=4)
 
@@ -153,6 +153,8 @@ def example_layers():
     return [
         (layers.Dense(4, activation="gelu"), [normal(2, 3)]),
         (layers.LayerNormalization(epsilon=1e-6), [normal(2, 3)]),
+        (layers.ResidualNormalization(rate=0.1), [normal(2, 3), normal(2, 3)]),
+        (layers.Dropout(0.1), [normal(2, 3)]),
         (embeddings, [ids, ids]),
         (layers.SelfAttention(num_heads=3, dropout=0.1), [normal(8, 6), mask]),
         (block, [normal(2, 4, 6), mask]),

@@ -1,0 +1,62 @@
+"""What the others ask of the backend: which one it is, and one kernel for many ops."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+Tensor = Any  # a tensor of whichever backend, or a symbolic KerasTensor
+
+
+def on_tensorflow() -> bool:
+    """Whether Keras computes with TensorFlow."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def in_cpu_graph() -> bool:
+    """Whether TensorFlow is tracing a graph on a machine that has only CPUs."""
+    if not on_tensorflow():
+        return False
+    import tensorflow as tf
+
+    return tf.inside_function() and len(tf.config.list_logical_devices()) == len(
+        tf.config.list_logical_devices("CPU")
+    )
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A variable's value; to a custom gradient a variable itself is no argument."""
+    value = getattr(value, "value", value)
+    if not on_tensorflow():
+        return value
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(value)
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of tensors into one kernel.
+
+    TensorFlow would run its elementwise ops one by one, each a pass over memory; XLA
+    makes a single pass, several times as fast. Products stay outside: there oneDNN is
+    faster. Other backends compile the whole step anyway. Decorate at module level, or
+    cache what is decorated: each call compiles anew.
+    """
+    if not on_tensorflow():
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def share_of_replica(loss: Tensor) -> Tensor:
+    """A device's part of the mean loss: its own mean over the number of devices.
+
+    TensorFlow's strategies sum the gradients of their devices. On JAX a loss is the
+    one of the whole batch already.
+    """
+    if not on_tensorflow():
+        return loss
+    import tensorflow as tf
+
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,0 +1,6 @@
+"""The optimizer and the learning rates of BERT, as plain Keras ones."""
+
+from .adamw import AdamW
+from .schedule import LearningRate
+
+__all__ = ["AdamW", "LearningRate"]
