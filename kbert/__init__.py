@@ -32,6 +32,7 @@ _HOME = {
     "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
     "create_pretraining_data": "pretraining_data",
+    "extend_vocabulary": "checkpoints",
     "load": "checkpoints",
     "save": "checkpoints",
 }
@@ -39,6 +40,7 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from .checkpoints import convert as convert
+    from .checkpoints import extend_vocabulary as extend_vocabulary
     from .checkpoints import load as load
     from .checkpoints import save as save
     from .config import BertConfig as BertConfig

@@ -3,5 +3,15 @@
 from .assembly import Transfer
 from .formats import FORMATS, TAKES, Format
 from .transfer import convert, load, save
+from .vocabulary_growth import extend_vocabulary
 
-__all__ = ["FORMATS", "TAKES", "Format", "Transfer", "convert", "load", "save"]
+__all__ = [
+    "FORMATS",
+    "TAKES",
+    "Format",
+    "Transfer",
+    "convert",
+    "extend_vocabulary",
+    "load",
+    "save",
+]

@@ -42,7 +42,7 @@ def extend_vocabulary(bert: Bert, vocabulary: Vocabulary, *, seed: int = 0) -> B
     Example:
         >>> old = kbert.load("MODEL")  # doctest: +SKIP
         >>> tokens = kbert.Vocabulary.from_file("longer.txt")  # doctest: +SKIP
-        >>> new = extend_vocabulary(old, tokens)  # doctest: +SKIP
+        >>> new = kbert.extend_vocabulary(old, tokens)  # doctest: +SKIP
     """
     old = _checked(bert, vocabulary)
     config = dataclasses.replace(bert.config, vocabulary_size=len(vocabulary))
