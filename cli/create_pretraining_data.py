@@ -226,8 +226,9 @@ def _report(data: "PretrainingData") -> None:
         )
         lost = data.manifest["sequences"][str(length)]["train_counts"]
         tokens = lost["truncated_tokens"] + lost["dropped_tokens"]
+        shards = len(data.shards(length))
         click.echo(
-            f"length {length}: {rows:,} rows in {len(data.shards(length))} shards, "
+            f"length {length}: {rows:,} rows in {shards} shard{'s' * (shards > 1)}, "
             f"{held_out:,} held out; {tokens:,} tokens did not fit",
             err=True,
         )

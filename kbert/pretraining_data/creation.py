@@ -70,7 +70,7 @@ def create_pretraining_data(
 
     Raises:
         KbertError: bad input or settings, too few documents, a disk that is full, or a
-            stop asked for; finished blocks and shards are kept.
+            stop asked for; what is finished is kept for the latter two.
 
     Example:
         >>> from pathlib import Path
@@ -146,8 +146,9 @@ def _begun(
 ) -> Iterator[bool | None]:
     """Hold the working folder, set up for this run.
 
-    Gives whether the output is to be replaced; None if it is whole already. What has
-    not got as far as a single block leaves nothing behind.
+    Gives whether the output is to be replaced; None if it is whole already. Nothing is
+    left behind by what has not got as far as a single block, nor by what no resumed
+    run could end: other inputs or settings are another job.
     """
     with contextlib.ExitStack() as stack:
         with io.writing(folder.path):
@@ -157,6 +158,9 @@ def _begun(
         replace = _begin(folder, resume=resume, overwrite=overwrite)
         try:
             yield replace
+        except (InputError, ConfigError):
+            folder.clear()
+            raise
         finally:
             if not any(folder.work.glob("block-*")):
                 folder.clear()

@@ -4,6 +4,7 @@ A record of ours is a few hundred bytes; through protobuf's objects it takes eig
 as long. All ids are encoded at once, and a record is put together from slices.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,6 +43,7 @@ class Varints:
         return [content[start:end] for start, end in pairs]
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def varint(value: int) -> bytes:
     """One whole number of at least 0."""
     content = bytearray()

@@ -9,7 +9,7 @@ from .tfrecords import read_records
 _FULL = ("input_ids", "input_mask", "segment_ids")
 _MASKS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 _SCHEMA = {*_FULL, *_MASKS, "next_sentence_labels"}
-_ENDING = ".tfrecord"
+_ENDINGS = (".tfrecord", ".tf_record")  # or -00000-of-00010 after them
 
 
 def foreign_manifest(folder: Path) -> dict[str, Any]:
@@ -19,7 +19,9 @@ def foreign_manifest(folder: Path) -> dict[str, Any]:
         InputError: there are no such files, one is damaged, or they do not hold records
             of Google's schema and of one length.
     """
-    paths = sorted(path for path in folder.iterdir() if _ENDING in path.suffixes)
+    paths = sorted(
+        path for path in folder.iterdir() if any(one in path.name for one in _ENDINGS)
+    )
     if not paths:
         raise InputError(
             "holds neither a manifest.json nor a .tfrecord file",

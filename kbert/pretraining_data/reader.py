@@ -173,9 +173,24 @@ def _checked_manifest(path: Path) -> dict[str, Any]:
         )
     if manifest.get("sha256") != manifest_digest(manifest):
         raise InputError("damaged: its seal does not fit", where=path, hint=_AGAIN)
-    if manifest["objective"] not in OBJECTIVES:
-        raise ConfigError(f"objective {manifest['objective']!r}", where=path)
+    try:
+        _check_fields(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"not as it should be: {type(error).__name__} at {error}"
+        raise InputError(what, where=path, hint=_AGAIN) from error
     return manifest
+
+
+def _check_fields(manifest: dict[str, Any]) -> None:
+    """Reach for everything that ``PretrainingData`` uses."""
+    if manifest["objective"] not in OBJECTIVES:
+        raise ValueError(f"objective {manifest['objective']!r}")
+    _ = manifest["static_masks"], manifest["settings"]["lowercase"]
+    _ = manifest["vocabulary"]["sha256"]
+    for length, own in manifest["sequences"].items():
+        _ = int(length), own["max_predictions"]
+        for entry in (entry for split in SPLITS for entry in own[split]):
+            _ = [entry[key] for key in ("name", "records", "tokens", "bytes", "sha256")]
 
 
 def _vocabulary(path: Path) -> Vocabulary:

@@ -196,8 +196,7 @@ def serve() -> None:
 
 
 def _send(stream: BinaryIO, message: Any) -> None:
-    # A lone surrogate in a text is no UTF-8, but gets through like this.
-    text = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    text = json.dumps(message, ensure_ascii=False).encode("utf-8")
     stream.write(len(text).to_bytes(_LENGTH_BYTES, "little"))
     stream.write(text)
     stream.flush()
@@ -208,5 +207,4 @@ def _receive(stream: BinaryIO) -> Any:
     length = stream.read(_LENGTH_BYTES)
     if len(length) < _LENGTH_BYTES:
         return None
-    text = stream.read(int.from_bytes(length, "little"))
-    return json.loads(text.decode("utf-8", "surrogatepass"))
+    return json.loads(stream.read(int.from_bytes(length, "little")))
