@@ -14,7 +14,7 @@ from pretraining_records import (
 
 from kbert import InputError
 from kbert.masking import MaskingSettings
-from kbert.pretraining.damage import naming_bad_records
+from kbert.pretraining.damage import check_shard, naming_bad_records
 from kbert.pretraining.dataset import record_format, training_dataset
 
 GOOD = {"token_ids": [3, 6, 4], "second_start": [3], "next_sentence_label": [0]}
@@ -73,7 +73,7 @@ def test_a_record_out_of_bounds_is_named(tmp_path, changes, message):
 
     offset = 16 + len(dynamic_record(1))
     with pytest.raises(InputError) as caught:
-        read_all(data)
+        check_shard(data.shards(LENGTH)[1], record_format(data, LENGTH))
     start = f"{tmp_path}/train-1.tfrecord: record 1, at byte {offset}: {message}"
     assert str(caught.value).startswith(start)
 
@@ -106,11 +106,22 @@ def test_a_static_record_out_of_bounds_is_named(tmp_path, changes, message):
     data = Data(tmp_path, static_masks=True, splits={"train": shards})
 
     with pytest.raises(InputError) as caught:
-        read_all(data)
+        check_shard(*data.shards(LENGTH), record_format(data, LENGTH))
     assert f"train-0.tfrecord: record 1, at byte {16 + len(static_record(0))}: " in str(
         caught.value
     )
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"token_ids": [3, -1, 4]}, {"token_ids": [6] * 17}, {"second_start": [1, 2]}],
+)
+def test_training_never_sees_a_record_out_of_bounds(tmp_path, changes):
+    data = dynamic(tmp_path, dynamic_record(1), example(**{**GOOD, **changes}))
+
+    with pytest.raises(InputError, match=r"train-1.tfrecord: record 1, at byte"):
+        read_all(data)
 
 
 def test_no_example_at_all_is_named(tmp_path):

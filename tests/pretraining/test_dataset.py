@@ -98,30 +98,51 @@ def test_each_epoch_has_every_record_once_and_goes_over_into_the_next(dynamic_da
     assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
-@pytest.mark.parametrize("step", [1, 5, 12, 13, 26, 40])
-def test_a_run_goes_on_from_a_step_as_if_it_had_never_stopped(dynamic_data, step):
+def test_a_run_goes_on_from_a_step_as_if_it_had_never_stopped(dynamic_data):
     whole = training(dynamic_data, 45)
 
-    assert same(training(dynamic_data, 45 - step, start_step=step), whole[step:])
+    for step in (1, 12, 13, 40):
+        assert same(training(dynamic_data, 45 - step, start_step=step), whole[step:])
 
 
-@pytest.mark.parametrize("streams", [2, 4])
-def test_several_streams_also_go_on_from_a_step(dynamic_data, streams):
-    whole = training(dynamic_data, 30, streams=streams)
+@pytest.mark.parametrize(("streams", "window"), [(4, 8), (1, 3), (2, 1000)])
+def test_streams_and_windows_also_go_on_from_a_step(dynamic_data, streams, window):
+    options = {"streams": streams, "shuffle_buffer": window}
+    whole = training(dynamic_data, 25, **options)
 
-    later = training(dynamic_data, 13, streams=streams, start_step=17)
-    assert same(later, whole[17:])
+    assert same(training(dynamic_data, 8, start_step=17, **options), whole[17:])
 
 
-@pytest.mark.parametrize("window", [1, 3, 50, 1000])
-def test_the_window_of_the_shuffle_changes_nothing_of_this(dynamic_data, window):
-    whole = training(dynamic_data, 30, shuffle_buffer=window)
+@pytest.mark.parametrize("window", [7, 1000])
+def test_every_window_has_every_record_once_an_epoch(dynamic_data, window):
+    taken = training(dynamic_data, 25, masking=KEPT, shuffle_buffer=window)
 
-    assert same(
-        training(dynamic_data, 9, start_step=21, shuffle_buffer=window), whole[21:]
-    )
-    taken = flat(numbers(training(dynamic_data, 25, masking=KEPT)))
-    assert Counter(taken) == dict.fromkeys(range(50), 2)
+    assert Counter(flat(numbers(taken))) == dict.fromkeys(range(50), 2)
+
+
+def test_a_window_of_one_goes_through_the_shards_in_random_order(dynamic_data):
+    taken = flat(numbers(training(dynamic_data, 250, masking=KEPT, shuffle_buffer=1)))
+    shards = [range(0, 19), range(19, 26), range(26, 37), range(37, 50)]
+
+    orders = set()
+    for epoch in range(20):
+        records = taken[50 * epoch : 50 * epoch + 50]
+        order = sorted(shards, key=lambda shard: records.index(shard[0]))
+        assert records == flat(order)
+        orders.add(tuple(map(min, order)))
+    assert len(orders) > 8  # of 24
+
+
+def test_records_are_shuffled_within_each_window_and_differently(dynamic_data):
+    taken = flat(numbers(training(dynamic_data, 125, masking=KEPT, shuffle_buffer=5)))
+    plain = flat(numbers(training(dynamic_data, 125, masking=KEPT, shuffle_buffer=1)))
+
+    orders = set()
+    for start in range(0, 500, 5):
+        window = plain[start : start + 5]
+        assert sorted(taken[start : start + 5]) == sorted(window)
+        orders.add(tuple(window.index(one) for one in taken[start : start + 5]))
+    assert len(orders) > 50  # 100 windows, of 120 orders
 
 
 def test_two_hosts_make_together_the_batches_of_one(dynamic_data):
@@ -168,23 +189,33 @@ def test_a_run_starts_at_once_however_far_it_got(dynamic_data, step):
     assert x["token_ids"].shape == (4, LENGTH)
 
 
-def test_masks_are_new_in_each_epoch_and_the_same_for_equal_seeds(dynamic_data):
-    def masks(**options):
-        found = {}
-        for x, _, weights in training(dynamic_data, 25, **options):
-            for row, number in enumerate(numbers([(x, None, None)])[0]):
-                slots = x["mask_positions"][row][weights["masked_lm"][row] > 0]
-                found.setdefault(number, []).append(tuple(slots))
-        return found
+def masks_of_records(data, steps, **options):
+    """The masked positions of each record, epoch by epoch; every token is kept."""
+    masking = MaskingSettings(mask_rate=0.4, mask_mixture=(0, 0, 100))
+    found = {}
+    for element in training(data, steps, masking=masking, **options):
+        x, _, weights = element
+        for row, number in enumerate(numbers([element])[0]):
+            places = x["mask_positions"][row][weights["masked_lm"][row] > 0]
+            found.setdefault(number, []).append(tuple(places))
+    return found
 
-    keep = MaskingSettings(mask_rate=0.4, mask_mixture=(0, 0, 100))
-    once, again = masks(masking=keep), masks(masking=keep)
-    other = masks(masking=keep, seed=2)
-    assert once == again
+
+def test_masks_are_new_in_each_epoch_and_with_each_seed(dynamic_data):
+    once = masks_of_records(dynamic_data, 25)
+    other = masks_of_records(dynamic_data, 25, seed=2)
+
     assert sum(first != second for first, second in once.values()) > 25
-    assert sum(once[number][0] != other[number][0] for number in once) > 25
-    # Neither batches nor streams, which change the order, change a record's masks.
-    assert masks(masking=keep, batch_size=10, streams=1).items() >= {}.items()
+    assert sum(once[number] != other[number] for number in once) > 25
+
+
+def test_streams_and_batches_change_the_order_but_no_masks(dynamic_data):
+    once = masks_of_records(dynamic_data, 25)
+    other = masks_of_records(dynamic_data, 20, batch_size=6, streams=2)
+
+    assert {number: found[0] for number, found in other.items()} == {
+        number: found[0] for number, found in once.items()
+    }
 
 
 def test_evaluation_has_each_held_out_record_once_and_the_same_masks(dynamic_data):
