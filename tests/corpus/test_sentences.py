@@ -88,9 +88,9 @@ def test_paragraphs_do_not_know_one_another(paragraphs):
 )
 def test_no_text_takes_more_than_linear_time(bit):
     start = time.process_time()
-    split_sentences([bit * 300_000])
+    split_sentences([bit * 50_000])
 
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.real_data
