@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives. Nothing heavy is imported before a name is used.
 _HOME = {
+    "AdamW": "optimizers",
     "Bert": "model",
     "BertConfig": "config",
     "CheckpointError": "errors",
@@ -21,20 +22,29 @@ _HOME = {
     "FeatureStore": "store",
     "InputError": "errors",
     "KbertError": "errors",
+    "LearningRate": "optimizers",
+    "MaskingSettings": "masking",
     "OutputError": "errors",
     "PretrainingData": "pretraining_data",
     "PretrainingDataSettings": "pretraining_data",
+    "PretrainingSettings": "pretraining",
     "StaticMasks": "pretraining_data",
     "Stopped": "errors",
     "Tokenizer": "tokenizer",
+    "TrainingError": "errors",
     "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
+    "build_pretraining_model": "objective",
     "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
     "create_pretraining_data": "pretraining_data",
+    "evaluation_dataset": "pretraining",
     "extend_vocabulary": "checkpoints",
     "load": "checkpoints",
+    "new_bert": "model",
+    "pretrain": "pretraining",
     "save": "checkpoints",
+    "training_dataset": "pretraining",
 }
 __all__ = sorted(_HOME)
 
@@ -52,9 +62,19 @@ if TYPE_CHECKING:
     from .errors import KbertError as KbertError
     from .errors import OutputError as OutputError
     from .errors import Stopped as Stopped
+    from .errors import TrainingError as TrainingError
     from .features.estimator import FeatureExtractor as FeatureExtractor
     from .features.settings import FeatureSettings as FeatureSettings
+    from .masking import MaskingSettings as MaskingSettings
     from .model import Bert as Bert
+    from .model import new_bert as new_bert
+    from .objective import build_pretraining_model as build_pretraining_model
+    from .optimizers import AdamW as AdamW
+    from .optimizers import LearningRate as LearningRate
+    from .pretraining import PretrainingSettings as PretrainingSettings
+    from .pretraining import evaluation_dataset as evaluation_dataset
+    from .pretraining import pretrain as pretrain
+    from .pretraining import training_dataset as training_dataset
     from .pretraining_data import PretrainingData as PretrainingData
     from .pretraining_data import PretrainingDataSettings as PretrainingDataSettings
     from .pretraining_data import StaticMasks as StaticMasks

@@ -69,5 +69,9 @@ class DependencyError(KbertError, ImportError):
     """An optional package is missing; the message names the extra that brings it."""
 
 
+class TrainingError(KbertError):
+    """Training cannot go on: a number is no longer finite, or a worker is gone."""
+
+
 class Stopped(KbertError):
     """The user or the system asked a long job to end; what was done is kept."""

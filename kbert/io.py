@@ -168,6 +168,14 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def append_text(path: str | os.PathLike[str], content: str) -> None:
+    """Add to the end of a UTF-8 file; a crash can cut off what was added."""
+    with writing(path), open(path, "ab") as file:
+        file.write(content.encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write ``content`` as indented JSON with a final newline."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

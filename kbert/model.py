@@ -1,12 +1,14 @@
 """A model directory in memory: config, tokenizer, encoder, heads, labels."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from .config import BertConfig
+from .encoder import build_encoder
+from .heads import build_head
 from .tokenizer import Tokenizer
 
 
@@ -30,6 +32,29 @@ class Bert:
     heads: Mapping[str, keras.layers.Layer] = dataclasses.field(default_factory=dict)
     labels: tuple[str, ...] = ()
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def new_bert(
+    config: BertConfig,
+    *,
+    heads: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
+    dtype: str | None = None,
+) -> Bert:
+    """A BERT with random weights, to pretrain.
+
+    Args:
+        config: its sizes.
+        heads: names out of ``kbert.heads.HEADS``.
+        tokenizer: of its text.
+        dtype: Keras dtype policy, such as ``"mixed_bfloat16"``.
+
+    Raises:
+        ConfigError: no head has such a name.
+    """
+    encoder = build_encoder(config, dtype=dtype)
+    layers = {name: build_head(name, encoder, config) for name in heads}
+    return Bert(config, encoder, tokenizer, layers)
 
 
 def model_variables(bert: Bert) -> dict[str, keras.Variable]:

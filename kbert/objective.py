@@ -7,8 +7,6 @@ import keras
 from keras import ops
 
 from . import ops as fast
-from .config import BertConfig
-from .heads import build_head
 from .model import Bert
 from .ops import Tensor
 
@@ -133,17 +131,3 @@ def build_pretraining_model(
 
 def _like(encoder: keras.Model, name: str) -> dict[str, Any]:
     return {"dtype": encoder.input[name].dtype, "name": name}
-
-
-def new_bert(
-    config: BertConfig, *, heads: tuple[str, ...], tokenizer: Any = None, **options: Any
-) -> Bert:
-    from .encoder import build_encoder
-
-    encoder = build_encoder(config, **options)
-    return Bert(
-        config,
-        encoder,
-        tokenizer,
-        {name: build_head(name, encoder, config) for name in heads},
-    )

@@ -22,7 +22,7 @@ def dropout(x: Tensor, seed: Tensor, *, rate: float) -> Tensor:
 
     Source:
         Srivastava et al. 2014, JMLR 15; the hash is ``lowbias32`` of Chris Wellons'
-        hash-prospector, seeded before and between its rounds. Differs: bits of a
+        hash-prospector, keyed before and between its rounds. Differs: bits of a
         counter-based generator would be as good and cost eight times as much.
     """
     return _dropout(rate)(x, seed) if rate else x
@@ -38,16 +38,30 @@ def drop(x: Tensor, seed: Tensor, rate: float) -> Tensor:
 
 def kept(shape: tuple[int, ...], seed: Tensor, rate: float) -> Tensor:
     """Bool of ``shape``: true, with probability ``1 - rate``, where a number stays."""
-    seed = ops.cast(seed, "uint32")
+    first, second = _keys(ops.cast(seed, "uint32"))
     size = functools.reduce(lambda left, right: left * right, shape)
     bits = ops.cast(ops.arange(size, dtype="int32"), "uint32")
-    bits = _mixed(bits * _uint32(_GOLDEN) + seed[0], _FACTORS[0], 16)
-    bits = _mixed(ops.bitwise_xor(bits, seed[1]), _FACTORS[1], 15)
+    bits = _mixed(bits * _uint32(_GOLDEN) + first, 16, _FACTORS[0])
+    bits = _mixed(ops.bitwise_xor(bits, second), 15, _FACTORS[1])
     bits = ops.bitwise_xor(bits, ops.right_shift(bits, _uint32(16)))
     return ops.reshape(bits, shape) >= _uint32(round(rate * 2**32))
 
 
-def _mixed(bits: Tensor, factor: int, shift: int) -> Tensor:
+def _keys(seed: Tensor) -> tuple[Tensor, Tensor]:
+    """Two scalars of which each bit depends on both numbers of the seed.
+
+    Seeds count up from step to step: used as they are, they gave masks of which none
+    dropped what the one before had dropped.
+    """
+    key, keys = _uint32(_GOLDEN), []
+    for part in (seed[0], seed[1], seed[0]):
+        key = _mixed(ops.bitwise_xor(key, part), 16, _FACTORS[0])
+        key = _mixed(key, 15, _FACTORS[1])
+        keys.append(ops.bitwise_xor(key, ops.right_shift(key, _uint32(16))))
+    return keys[1], keys[2]
+
+
+def _mixed(bits: Tensor, shift: int, factor: int) -> Tensor:
     shifted = ops.right_shift(bits, _uint32(shift))
     return ops.bitwise_xor(bits, shifted) * _uint32(factor)
 

@@ -1,0 +1,223 @@
+"""`kbert pretrain`: rows of `create-pretraining-data` → a model of your own."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import overwrite_option
+from .quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from kbert.pretraining import PretrainingSettings
+
+_SETTINGS = (
+    "steps",
+    "batch_size",
+    "accumulate",
+    "learning_rate",
+    "warmup_steps",
+    "decay",
+    "optimizer",
+    "weight_decay",
+    "bias_correction",
+    "clip_norm",
+    "dropout",
+    "seed",
+    "compute_dtype",
+    "save_every",
+    "log_every",
+    "evaluate_every",
+    "on_nonfinite",
+    "strategy",
+    "streams",
+)
+_MASKING = ("masking", "mask_rate", "mask_token", "max_predictions")
+_count = click.IntRange(min=1)
+
+
+class _Bar:
+    """A progress bar on stderr: step, losses, accuracy, tokens/s, time left."""
+
+    def __init__(self, steps: int) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=steps, unit=" steps", dynamic_ncols=True, disable=None)
+        self._tokens = 0
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def __call__(self, step: int, tokens: int, means: Mapping[str, Any]) -> None:
+        if self._bar.disable:
+            return
+        if not self._tokens:
+            self._bar.reset(self._bar.total)
+            self._bar.initial = self._bar.n = step - 1
+        self._tokens += tokens
+        seconds = self._bar.format_dict["elapsed"] or 1e-9
+        figures = {
+            short: f"{float(means[name]):.3f}"
+            for short, name in (
+                ("mlm", "masked_lm_loss"),
+                ("accuracy", "masked_lm_accuracy"),
+                ("nsp", "next_sentence_accuracy"),
+            )
+            if name in means
+        }
+        figures["tokens/s"] = f"{self._tokens / seconds:,.0f}"
+        self._bar.set_postfix(figures, refresh=False)
+        self._bar.update(1)
+
+
+@click.command(no_args_is_help=True)
+@click.argument("data", metavar="DATA")
+@click.option("-o", "--output", required=True, help="Folder of the run.")
+@click.option(
+    "--config",
+    required=True,
+    metavar="SIZE|FILE|MODEL",
+    help="tiny … large, a JSON file, or a model to continue from.",
+)
+@click.option("--steps", type=_count, required=True, help="Weight updates in all.")
+@click.option("--batch-size", type=_count, default=256, show_default=True)
+@click.option(
+    "--accumulate",
+    type=_count,
+    default=1,
+    show_default=True,
+    help="Batches that an update is computed in, to save memory.",
+)
+@click.option("--learning-rate", type=float, default=1e-4, show_default=True)
+@click.option("--warmup-steps", type=click.IntRange(min=0), default=0)
+@click.option(
+    "--decay",
+    type=click.Choice(["linear", "polynomial", "cosine", "constant"]),
+    default="linear",
+    show_default=True,
+    help="How the learning rate falls after the warm-up.",
+)
+@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), default="adamw")
+@click.option("--weight-decay", type=float, default=0.01, show_default=True)
+@click.option("--bias-correction", is_flag=True, help="Of Adam; the original has none.")
+@click.option(
+    "--clip-norm", type=float, default=1.0, show_default=True, help="0: none."
+)
+@click.option("--dropout", type=float, help="Instead of the config's, which stays.")
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    metavar="LENGTH:SHARE",
+    help="Repeatable.  [default: each length of the data; of two, 0.9 and 0.1]",
+)
+@click.option(
+    "--masking",
+    type=click.Choice(["token", "whole-word", "span"]),
+    default="token",
+    show_default=True,
+    help="What is masked.",
+)
+@click.option("--mask-rate", type=float, default=0.15, show_default=True)
+@click.option(
+    "--mask-mixture",
+    default="80,10,10",
+    show_default=True,
+    metavar="M,R,K",
+    help="Percent masked, replaced at random, kept.",
+)
+@click.option(
+    "--mask-token",
+    type=click.Choice(["[MASK]", "[UNK]"]),
+    default="[MASK]",
+    show_default=True,
+)
+@click.option(
+    "--max-predictions", type=_count, help="Of a row.  [default: mask rate × length]"
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--compute-dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Arithmetic of the products; weights stay float32.",
+)
+@click.option("--save-every", type=_count, help="[default: a tenth of the steps]")
+@click.option("--log-every", type=_count, help="[default: a hundredth of the steps]")
+@click.option("--evaluate-every", type=_count, help="[default: as --save-every]")
+@click.option(
+    "--keep", type=_count, default=2, show_default=True, help="Checkpoints to keep."
+)
+@click.option(
+    "--on-nonfinite",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do about a gradient that is not finite.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored", "multi-worker", "tpu", "data-parallel"]),
+    default="none",
+    show_default=True,
+    help="How devices and hosts share the work.",
+)
+@click.option("--streams", type=_count, help="Parts of the data.  [default: hosts]")
+@click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")
+@overwrite_option
+def pretrain(data: str, output: str, config: str, **options: Any) -> None:
+    """Pretrain a BERT on DATA, a folder of kbert create-pretraining-data.
+
+    The run's folder gets log.jsonl, curves.png, TensorBoard files, checkpoints, and at
+    the end model/, which every --model takes. A killed run goes on with --resume and
+    ends with the same bits.
+
+    \b
+    Examples:
+      kbert pretrain data -o run --config mini --steps 20000 --batch-size 64 \\
+          --learning-rate 5e-4 --warmup-steps 1000 --compute-dtype bfloat16
+      kbert pretrain data -o run --config base --steps 1000000 --warmup-steps 10000 \\
+          --phase 128:0.9 --phase 512:0.1 --strategy mirrored
+      kbert pretrain clinic -o run --config bert-base-cased --steps 50000 \\
+          --learning-rate 2e-5
+    """
+    import_tensorflow()
+    settings = _settings(options)
+    from kbert.pretraining import pretrain
+
+    how = {name: options[name] for name in ("keep", "resume", "overwrite")}
+    with _Bar(settings.steps) as progress:
+        pretrain(
+            data, output, config=config, settings=settings, progress=progress, **how
+        )
+    click.echo(f"{output}/model: done, {settings.steps:,} steps", err=True)
+
+
+def _settings(options: dict[str, Any]) -> "PretrainingSettings":
+    from kbert.masking import MaskingSettings
+    from kbert.pretraining.settings import PretrainingSettings, parse_phase
+
+    return PretrainingSettings(
+        **{name: options[name] for name in _SETTINGS},
+        phases=tuple(map(parse_phase, options["phases"])),
+        masking=MaskingSettings(
+            mask_mixture=_mixture(options["mask_mixture"]),
+            **{name: options[name] for name in _MASKING},
+        ),
+    )
+
+
+def _mixture(text: str) -> tuple[float, float, float]:
+    parts = text.split(",")
+    try:
+        first, second, third = map(float, parts)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not three percentages, as in 80,10,10.",
+            param_hint="--mask-mixture",
+        ) from None
+    return first, second, third

@@ -1,0 +1,178 @@
+"""What a pretraining run is made of: phases, batches, optimizer, masks."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+from ..errors import ConfigError
+from ..masking import MaskingSettings
+
+Optimizer = Literal["adamw", "lamb"]
+ComputeDtype = Literal["float32", "bfloat16"]
+OnNonfinite = Literal["stop", "skip"]
+Strategy = Literal["none", "mirrored", "multi-worker", "tpu", "data-parallel"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A part of the training at one sequence length.
+
+    Args:
+        length: T, tokens of a row.
+        share: of all steps, in (0, 1].
+    """
+
+    length: int
+    share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainingSettings:
+    """Everything that decides what a run computes, and how often it reports.
+
+    Args:
+        steps: weight updates in all.
+        batch_size: rows of an update, over all devices and hosts.
+        accumulate: batches that an update is computed in; divides ``batch_size``.
+        learning_rate: the highest.
+        warmup_steps: until it is reached.
+        decay: of the learning rate afterwards, see ``kbert.LearningRate``.
+        optimizer: ``adamw``, or Keras' ``lamb`` for very large batches.
+        weight_decay: not applied to biases and normalisations.
+        bias_correction: of AdamW; the original has none.
+        clip_norm: largest norm of the gradient; 0 for any.
+        dropout: while pretraining; by default the config's, which the model keeps.
+        phases: lengths and their shares of the steps, in order; by default each length
+            of the data: one, or 90 % at the first and 10 % at the second.
+        masking: what is masked; ignored where the records hold their masks.
+        seed: of weights, order, masks and dropout.
+        compute_dtype: arithmetic of the products; weights stay float32.
+        save_every: steps between checkpoints; by default a tenth of all.
+        log_every: steps between lines of ``log.jsonl``; by default a hundredth.
+        evaluate_every: steps between evaluations; by default as ``save_every``.
+        on_nonfinite: ``stop``, or ``skip`` the update, count it and go on.
+        strategy: how devices and hosts share the work.
+        streams: parts that the data is read in, see ``kbert.training_dataset``; by
+            default the number of hosts.
+
+    Raises:
+        ConfigError: a value is out of its range, or they do not fit together.
+    """
+
+    steps: int
+    batch_size: int = 256
+    accumulate: int = 1
+    learning_rate: float = 1e-4
+    warmup_steps: int = 0
+    decay: str = "linear"
+    optimizer: Optimizer = "adamw"
+    weight_decay: float = 0.01
+    bias_correction: bool = False
+    clip_norm: float = 1.0
+    dropout: float | None = None
+    phases: tuple[Phase, ...] = ()
+    masking: MaskingSettings = MaskingSettings()
+    seed: int = 0
+    compute_dtype: ComputeDtype = "float32"
+    save_every: int | None = None
+    log_every: int | None = None
+    evaluate_every: int | None = None
+    on_nonfinite: OnNonfinite = "stop"
+    strategy: Strategy = "none"
+    streams: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulate"):
+            _check_count(name, getattr(self, name))
+        for name in ("save_every", "log_every", "evaluate_every", "streams"):
+            if getattr(self, name) is not None:
+                _check_count(name, getattr(self, name))
+        _check_choice("optimizer", self.optimizer, get_args(Optimizer))
+        _check_choice("compute_dtype", self.compute_dtype, get_args(ComputeDtype))
+        _check_choice("on_nonfinite", self.on_nonfinite, get_args(OnNonfinite))
+        _check_choice("strategy", self.strategy, get_args(Strategy))
+        if self.batch_size % self.accumulate:
+            raise ConfigError(
+                f"accumulate={self.accumulate} with batch_size={self.batch_size}",
+                expected="batch_size to be a multiple of accumulate",
+            )
+        for name in ("weight_decay", "clip_norm"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"{name}={value!r}", expected="a number from 0 up")
+
+    def resolve(self, lengths: Sequence[int], *, hosts: int) -> "PretrainingSettings":
+        """Fill in what was left open, for data of these lengths.
+
+        Raises:
+            ConfigError: the phases do not fit the data.
+        """
+        tenth = max(1, self.steps // 10)
+        save_every = self.save_every or tenth
+        return dataclasses.replace(
+            self,
+            phases=self.phases or _default_phases(lengths),
+            save_every=save_every,
+            log_every=self.log_every or max(1, self.steps // 100),
+            evaluate_every=self.evaluate_every or save_every,
+            streams=self.streams or hosts,
+        )
+
+    def spans(self) -> list[tuple[Phase, int, int]]:
+        """Each phase with its first step and the one after its last, from 0."""
+        total = sum(phase.share for phase in self.phases)
+        spans, start, share = [], 0, 0.0
+        for phase in self.phases:
+            share += phase.share
+            end = round(self.steps * share / total)
+            spans.append((phase, start, end))
+            start = end
+        return spans
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return dataclasses.asdict(self)
+
+
+def parse_phase(text: str) -> Phase:
+    """Read ``128:0.9``.
+
+    Raises:
+        ConfigError: that is none.
+    """
+    length, colon, share = text.partition(":")
+    try:
+        phase = Phase(int(length), float(share) if colon else 1.0)
+    except ValueError:
+        phase = Phase(0, 0.0)
+    if phase.length < 1 or not 0 < phase.share <= 1:
+        raise ConfigError(
+            f"phase {text!r}",
+            expected="a length and its share of the steps, as in 128:0.9",
+        )
+    return phase
+
+
+def _default_phases(lengths: Sequence[int]) -> tuple[Phase, ...]:
+    if len(lengths) == 1:
+        return (Phase(lengths[0], 1.0),)
+    if len(lengths) == 2:
+        first, second = sorted(lengths)
+        return Phase(first, 0.9), Phase(second, 0.1)
+    raise ConfigError(
+        f"data of {len(lengths)} lengths",
+        expected="phases that say which are used",
+        hint="For instance --phase 128:0.9 --phase 512:0.1.",
+    )
+
+
+def _check_count(name: str, value: Any) -> None:
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{name}={value!r}", expected="a whole number above 0")
+
+
+def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        expected = " or ".join(repr(choice) for choice in choices)
+        raise ConfigError(f"{name}={value!r}", expected=expected)

@@ -1,0 +1,140 @@
+"""What a run begins with: a size, a JSON file or an older model → a ``Bert``."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..checkpoints import extend_vocabulary, load
+from ..config import SIZES, BertConfig, read_json_object
+from ..errors import ConfigError
+from ..heads import build_head
+from ..model import Bert, model_variables, new_bert
+from ..pretraining_data import PretrainingData
+from ..tokenizer import Tokenizer
+
+
+def starting_model(
+    config: str | os.PathLike[str] | BertConfig,
+    data: PretrainingData,
+    *,
+    dtype: str,
+    dropout: float | None,
+) -> Bert:
+    """A model with the heads that the data's objective needs.
+
+    Args:
+        config: a size (``tiny`` … ``large``) or a config, for random weights; a JSON
+            file of a config, which may leave out ``vocabulary_size``; or a model to
+            continue from, whose vocabulary the data's has to be, or to begin with.
+        data: whose vocabulary and objective count.
+        dtype: Keras dtype policy.
+        dropout: while training, instead of the config's.
+
+    Raises:
+        ConfigError: it is nothing of these, or does not fit the data.
+    """
+    heads = ("masked_lm",)
+    if data.objective != "none":
+        heads += ("next_sentence",)
+    if _is_model(config):
+        bert = _continued(config, data, heads, dtype)
+        return bert if dropout is None else _with_dropout(bert, dropout, dtype)
+    chosen = _config(config, data)
+    layers = chosen if dropout is None else _changed(chosen, dropout)
+    bert = new_bert(layers, heads=heads, tokenizer=_tokenizer(data), dtype=dtype)
+    return dataclasses.replace(bert, config=chosen)
+
+
+def _changed(config: BertConfig, dropout: float) -> BertConfig:
+    return BertConfig.from_dict({**config.to_dict(), "dropout": dropout})
+
+
+def _with_dropout(bert: Bert, dropout: float, dtype: str) -> Bert:
+    """The same weights in layers that drop out another share; the config stays."""
+    config = _changed(bert.config, dropout)
+    other = new_bert(config, heads=tuple(bert.heads), dtype=dtype)
+    own = model_variables(bert)
+    for path, variable in model_variables(other).items():
+        variable.assign(own[path])
+    return dataclasses.replace(bert, encoder=other.encoder, heads=other.heads)
+
+
+def check_lengths(bert: Bert, lengths: Sequence[int], *, where: Path) -> None:
+    """Raise ``ConfigError`` if a phase is longer than the model takes."""
+    longest = bert.config.max_sequence_length
+    if max(lengths) > longest:
+        raise ConfigError(
+            f"rows of {max(lengths)} tokens",
+            where=where,
+            expected=f"at most max_sequence_length, {longest}",
+        )
+
+
+def _is_model(config: str | os.PathLike[str] | BertConfig) -> bool:
+    if isinstance(config, BertConfig) or config in SIZES:
+        return False
+    return Path(config).suffix != ".json"
+
+
+def _config(
+    config: str | os.PathLike[str] | BertConfig, data: PretrainingData
+) -> BertConfig:
+    words = data.vocabulary
+    if isinstance(config, str) and config in SIZES:
+        if words is None:
+            raise ConfigError("no vocab.txt says how many words", where=data.path)
+        return BertConfig.from_size(config, vocabulary_size=len(words))
+    where = None
+    if not isinstance(config, BertConfig):
+        fields, where = read_json_object(config), config
+        if words is not None:
+            fields.setdefault("vocabulary_size", len(words))
+        config = BertConfig.from_dict(fields, where=where)
+    if words is not None and config.vocabulary_size != len(words):
+        raise ConfigError(
+            f"vocabulary_size={config.vocabulary_size}",
+            where=where,
+            expected=f"{len(words)}, as in {data.path}",
+        )
+    return config
+
+
+def _tokenizer(data: PretrainingData) -> Tokenizer | None:
+    if data.vocabulary is None:
+        return None
+    return Tokenizer(data.vocabulary, lowercase=bool(data.lowercase))
+
+
+def _continued(
+    source: str | os.PathLike[str],
+    data: PretrainingData,
+    heads: Sequence[str],
+    dtype: str,
+) -> Bert:
+    bert = load(source, dtype=dtype)
+    words = data.vocabulary
+    if bert.tokenizer is not None and words is not None:
+        own = bert.tokenizer.vocabulary
+        if own.tokens != words.tokens:
+            if words.tokens[: len(own)] != own.tokens:
+                raise ConfigError(
+                    f"its vocabulary is not the beginning of that of {source}",
+                    where=data.path,
+                    hint="Make the data with the model's vocab.txt, or one that "
+                    "kbert build-vocab --extend made of it.",
+                )
+            bert = extend_vocabulary(bert, words)
+    layers = {
+        name: bert.heads[name]
+        if name in bert.heads
+        else build_head(name, bert.encoder, bert.config)
+        for name in heads
+    }
+    if "next_sentence" in heads and "pooled_output" not in bert.encoder.output:
+        raise ConfigError(
+            "has no pooler, which the next sentence is predicted from",
+            where=source,
+            hint="Make the data with --objective none.",
+        )
+    return Bert(bert.config, bert.encoder, bert.tokenizer, layers)

@@ -1,0 +1,140 @@
+"""A training run's variables ↔ a checkpoint: every one of them, whole, or none.
+
+``checkpoints/step-00001000/`` holds ``state.safetensors`` (weights, dropout seeds,
+optimizer, running means, by number and path) and ``manifest.json`` (step, digest). It
+appears by one rename. The position in the data is the step.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from .. import io
+from ..config import read_json_object
+from ..errors import CheckpointError, KbertError, TrainingError
+
+FOLDER = "checkpoints"
+_STATE = "state.safetensors"
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+def variables_of(model: keras.Model) -> dict[str, keras.Variable]:
+    """All that a training step reads and changes, by a name that stays the same."""
+    groups = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables,
+        "means": model.metrics_variables,
+    }
+    return {
+        f"{group}/{number:04d}/{variable.path}": variable
+        for group, members in groups.items()
+        for number, variable in enumerate(members)
+    }
+
+
+def save_state(model: keras.Model, run: Path, *, step: int, keep: int) -> None:
+    """Write the checkpoint of ``step``, then delete all but the newest ``keep``.
+
+    Raises:
+        TrainingError: a number in it is not finite; then nothing is written.
+        OutputError: it cannot be written; the older ones are untouched.
+    """
+    arrays = {
+        name: np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        for name, variable in variables_of(model).items()
+    }
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise TrainingError(
+                f"step {step}: {name} is not finite",
+                where=run,
+                hint="The checkpoint before is kept: resume with a lower learning "
+                "rate in a new run, or with --on-nonfinite skip.",
+            )
+    path = run / FOLDER / f"step-{step:08d}"
+    with io.atomic_directory(path, overwrite=True) as folder:
+        with io.writing(path):
+            save_file(arrays, folder / _STATE)
+        entry = io.file_entry(folder / _STATE)
+        manifest = {"step": step, "variables": len(arrays), "files": {_STATE: entry}}
+        io.write_json(folder / io.MANIFEST, manifest)
+    for old in checkpoints(run)[:-keep]:
+        io.remove(old)
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints of a run, the newest last."""
+    found = (run / FOLDER).glob("step-*") if (run / FOLDER).is_dir() else ()
+    return sorted(path for path in found if _NAME.fullmatch(path.name))
+
+
+def newest_state(
+    run: Path, *, warn: Callable[[str], None]
+) -> tuple[int, dict[str, np.ndarray]] | None:
+    """The newest checkpoint that is whole: its step and its arrays; ``None`` if none.
+
+    A damaged one is passed over for the one before, and ``warn`` is told.
+    """
+    for path in reversed(checkpoints(run)):
+        try:
+            return _read(path)
+        except KbertError as error:
+            warn(f"{error} The checkpoint before it is used.")
+    return None
+
+
+def restore(model: keras.Model, arrays: dict[str, np.ndarray], *, where: Path) -> None:
+    """Give every variable its value back.
+
+    Raises:
+        CheckpointError: the names or shapes are not exactly those of the model.
+    """
+    variables = variables_of(model)
+    wrong = [name for name in variables if name not in arrays]
+    wrong += [name for name in arrays if name not in variables]
+    wrong += [
+        name
+        for name, variable in variables.items()
+        if name in arrays and tuple(variable.shape) != arrays[name].shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"does not fit the model: {_some(wrong)}",
+            where=where,
+            hint="Resume with the version of kbert that wrote it.",
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _read(path: Path) -> tuple[int, dict[str, np.ndarray]]:
+    manifest = read_json_object(path / io.MANIFEST)
+    files, step = manifest.get("files"), manifest.get("step")
+    if not isinstance(files, dict) or type(step) is not int:
+        raise CheckpointError("is no manifest", where=path / io.MANIFEST)
+    io.verify_file(path / _STATE, _entry(files, path))
+    try:
+        arrays = load_file(path / _STATE)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"cannot be read: {error}", where=path) from error
+    if len(arrays) != manifest.get("variables"):
+        raise CheckpointError(f"holds {len(arrays)} variables", where=path)
+    return step, arrays
+
+
+def _entry(files: dict[str, Any], path: Path) -> dict[str, Any]:
+    entry = files.get(_STATE)
+    if not isinstance(entry, dict) or not {"bytes", "sha256"} <= set(entry):
+        raise CheckpointError(f"says nothing of {_STATE}", where=path / io.MANIFEST)
+    return entry
+
+
+def _some(names: Sequence[str], count: int = 5) -> str:
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest
