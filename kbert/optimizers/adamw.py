@@ -7,7 +7,7 @@ from keras import ops
 
 from ..errors import ConfigError
 from ..ops import Tensor
-from .updates import AdamStep, adam, sum_over_replicas, update_each
+from .updates import AdamStep, adam, squared_norm, sum_over_replicas, update_each
 
 NOT_DECAYED = ("bias", "gamma", "beta")
 
@@ -91,7 +91,7 @@ class AdamW(keras.optimizers.Optimizer):
         grads = sum_over_replicas(grads)
         places = [self._get_variable_index(one) for one in trainable_variables]
         due, grads = self._accumulated(grads, places)
-        norms = ops.stack([_squared_norm(gradient) for gradient in grads])
+        norms = ops.stack([squared_norm(gradient) for gradient in grads])
         finite = ops.isfinite(ops.sum(norms))
         self._note(ops.logical_and(due, ops.logical_not(finite)), norms, places)
         step = self._step(ops.sum(norms), ops.logical_and(due, finite))
@@ -187,10 +187,6 @@ class AdamW(keras.optimizers.Optimizer):
         return {name: config[name] for name in names} | {
             name: getattr(self, name) for name in own
         }
-
-
-def _squared_norm(gradient: Tensor) -> Tensor:
-    return ops.sum(ops.square(ops.cast(gradient, "float32")))
 
 
 def _leaf(variable: Any) -> str:

@@ -41,6 +41,17 @@ def sum_over_replicas(gradients: Sequence[Tensor]) -> list[Tensor]:
     return list(context.all_reduce(tf.distribute.ReduceOp.SUM, dense))
 
 
+def squared_norm(gradient: Tensor) -> Tensor:
+    """The sum of the squares of all its numbers, in float32."""
+    wide = ops.cast(gradient, "float32")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # In one pass; as a square and a sum it would write the squares to memory.
+        return 2 * tf.nn.l2_loss(wide)
+    return ops.sum(ops.square(wide))
+
+
 def update_each(
     function: Callable[..., None], variables: Sequence[Any], *others: Sequence[Any]
 ) -> None:
@@ -107,7 +118,7 @@ def _adam_in_place(
 
     def change() -> Tensor:
         if decayed:
-            variable.assign_sub(variable * step.decay_rate)
+            variable.assign(variable * (1 - step.decay_rate))
         # One pass in place; as separate ops it is seven, the half of a small step.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
