@@ -1,6 +1,6 @@
 """Measure kbert beside its peers; print the tables and write them to RESULTS.md.
 
-``python benchmarks/run.py [tokenizer] [encoder] [extraction]``: all three by default.
+``python benchmarks/run.py [PART]...``: all parts by default, each a file beside this.
 Needs the extras [oracle] and the data of ``KBERT_SHARED``. Each part runs in a process
 of its own, so that one library's threads do not slow down another part.
 """
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("tokenizer", "encoder", "extraction")
+PARTS = ("tokenizer", "encoder", "extraction", "pretraining_data")
 PACKAGES = (
     "kbert",
     "tensorflow",
@@ -60,7 +60,7 @@ def _part(name: str) -> str:
         for line in (HERE / f"{name}.py").read_text("utf-8").splitlines()
         if line.strip()
     )
-    section = f"## {name.capitalize()}\n\n{doc}\n\n{table}"
+    section = f"## {name.replace('_', ' ').capitalize()}\n\n{doc}\n\n{table}"
     print(f"\n{section}", flush=True)
     return section
 

@@ -274,7 +274,7 @@ class _Run:
             for split in SPLITS
         }
         total = sum(map(len, paths.values()))
-        done = [path for one in paths.values() for path in one if path.exists()]
+        done = {path for one in paths.values() for path in one if path.exists()}
         self._progress("shards", len(done), total)
         requests = (
             (split, index, dataclasses.asdict(layout), blocks)

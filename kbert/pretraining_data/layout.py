@@ -14,8 +14,7 @@ Split = Literal["train", "evaluation"]
 SPLITS: tuple[Split, ...] = ("train", "evaluation")
 VOCABULARY = "vocab.txt"
 _DEFAULT_SHARDS = 16
-# A shard is made in memory: 4 bytes a token, and some 40 a row.
-_SHARD_TOKENS = 16 << 20
+_SHARD_TOKENS = 8 << 20  # a shard is made in memory, with some 20 bytes for each
 
 
 def shard_name(split: Split, length: int, index: int, count: int) -> str:

@@ -1,12 +1,14 @@
 """Run by test_pretraining_data_resuming.py: stops runs at any step, resumes, compares.
 
 Arguments: the folder to work in; ``steps`` and how many to go on by (1: all of them),
-``random`` and a number of kills; or ``full`` and how many bytes a file may grow by.
+``random`` and a number of kills; ``full`` and how many bytes a file may grow by; or
+``memory`` and how many times as long the longer one of two corpora is.
 Prints one JSON object; its "problems" must be empty. A lookup stands in for the
 tokenizer: without TensorFlow, forking is safe and quick.
 """
 
 import builtins
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -29,6 +31,7 @@ from kbert.pretraining_data import (
     PretrainingDataSettings,
     blocks,
     create_pretraining_data,
+    layout,
 )
 from kbert.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -85,13 +88,14 @@ class Job:
 
     def __init__(self, folder):
         self.corpus = write_corpus(folder / "corpus.txt")
+        self.settings = SETTINGS
 
     def write(self, out, *, resume, overwrite=False, pause=0.0):
         create_pretraining_data(
             [self.corpus],
             out,
             vocabulary=VOCABULARY,
-            settings=SETTINGS,
+            settings=self.settings,
             workers=1,
             resume=resume,
             overwrite=overwrite,
@@ -260,6 +264,25 @@ class Trial:
             self.problems += [f"limit {limit}: left {path}" for path in left]
             self.check(f"limit {limit}")
 
+    def memory(self, times):
+        """The peak in MB for two corpora, each run in a process of its own."""
+        text = self.job.corpus.read_text()
+        peaks = {}
+        for copies in (1, times):
+            self.anew()
+            self.job.corpus.write_text(f"{text}\n\n" * 1000 * copies)
+            reader, writer = os.pipe()
+            child(lambda writer=writer: self.measured(writer))
+            peaks[copies] = int(os.read(reader, 99)) >> 10
+        return peaks
+
+    def measured(self, pipe):
+        blocks.BLOCK_CHARACTERS, layout._SHARD_TOKENS = 100_000, 20_000
+        self.job.settings = dataclasses.replace(SETTINGS, shards=None)
+        self.job.write(self.out, resume=False)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        os.write(pipe, str(peak).encode())
+
     def limited(self, limit):
         """Exit with 3 if the error is the one that a full disk has to give."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -280,6 +303,7 @@ def main():
         "steps": trial.every_step,
         "random": trial.random_moments,
         "full": trial.full_disk,
+        "memory": trial.memory,
     }
     kills = run[sys.argv[2]](int(sys.argv[3]))
     print(json.dumps({"kills": kills, "problems": trial.problems}))

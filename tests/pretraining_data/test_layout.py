@@ -77,8 +77,8 @@ def test_nothing_is_held_out_if_nothing_is_asked_for():
         (2, 9, None, 1),  # of two documents each
         (7, 9, None, 2),  # two of the seven are held out
         (99, 9, None, 16),
-        (10**6, 256 << 24, None, 254),  # 16 Mi tokens each, of 99 % of the documents
-        (10**6, 256 << 24, 4, 1014),
+        (10**6, 256 << 23, None, 254),  # 8 Mi tokens each, of 99 % of the documents
+        (10**6, 256 << 23, 4, 1014),
     ],
 )
 def test_there_are_as_many_shards_as_memory_and_documents_ask_for(

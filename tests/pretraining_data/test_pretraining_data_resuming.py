@@ -223,4 +223,11 @@ def test_200_kills_at_random_moments_are_resumed_to_the_same_bytes(tmp_path):
 
 @pytest.mark.slow
 def test_a_disk_full_at_many_bytes_is_resumed_to_the_same_bytes(tmp_path):
-    assert drive(tmp_path, "full", 97)["full"] >= 50
+    assert drive(tmp_path, "full", 53)["full"] >= 50
+
+
+@pytest.mark.slow
+def test_a_corpus_four_times_as_long_takes_no_more_memory(tmp_path):
+    peaks = drive(tmp_path, "memory", 4)  # of 2.2 and 8.8 MB
+
+    assert peaks["4"] < peaks["1"] + 5
