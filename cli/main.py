@@ -12,6 +12,7 @@ from .convert import convert
 from .create_pretraining_data import create_pretraining_data
 from .describe import describe
 from .extract_features import extract_features
+from .fill_mask import fill_mask
 from .pretrain import pretrain
 
 # TensorFlow reads it when it is imported; at 2 it still calls a missing GPU an error.
@@ -39,4 +40,5 @@ main.add_command(convert)
 main.add_command(create_pretraining_data)
 main.add_command(describe)
 main.add_command(extract_features)
+main.add_command(fill_mask)
 main.add_command(pretrain)

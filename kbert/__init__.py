@@ -40,6 +40,7 @@ _HOME = {
     "create_pretraining_data": "pretraining_data",
     "evaluation_dataset": "pretraining",
     "extend_vocabulary": "checkpoints",
+    "fill_mask": "mask_filling",
     "load": "checkpoints",
     "new_bert": "model",
     "pretrain": "pretraining",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .features.estimator import FeatureExtractor as FeatureExtractor
     from .features.settings import FeatureSettings as FeatureSettings
+    from .mask_filling import fill_mask as fill_mask
     from .masking import MaskingSettings as MaskingSettings
     from .model import Bert as Bert
     from .model import new_bert as new_bert
