@@ -134,7 +134,8 @@ class _Corpus:
 
 def _checked_workers(workers: int | None) -> int:
     if workers is None:
-        return len(os.sched_getaffinity(0))
+        allowed = getattr(os, "sched_getaffinity", None)  # macOS has none
+        return len(allowed(0)) if allowed else os.cpu_count() or 1
     if type(workers) is not int or workers < 1:
         raise ConfigError(f"workers={workers!r}", expected="a whole number above 0")
     return workers

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import lzma
 import sys
 
 import numpy as np
@@ -10,7 +11,16 @@ import pytest
 import tensorflow as tf
 from numbered_corpus import FIRST_WORD
 
-from kbert import ConfigError, InputError, OutputError, PretrainingData, StaticMasks
+from kbert import (
+    ConfigError,
+    InputError,
+    OutputError,
+    PretrainingData,
+    PretrainingDataSettings,
+    StaticMasks,
+    Tokenizer,
+    create_pretraining_data,
+)
 from kbert.pretraining_data import blocks
 from kbert.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -359,3 +369,27 @@ def test_an_output_that_exists_is_left_alone_unless_told(make, tmp_path):
     make(out, how={"overwrite": True})
     assert not (out / "mine.txt").exists()
     assert PretrainingData.open(out).lengths == (32,)
+
+
+@pytest.mark.real_data
+def test_every_token_of_a_real_corpus_is_in_a_row(shared, tmp_path):
+    vocabulary = shared / "data" / "vocab" / "bert-base-cased-vocab.txt"
+    masc = shared / "data" / "pretrain_en" / "masc.txt.xz"
+    text = lzma.decompress(masc.read_bytes())
+    (tmp_path / "masc.txt").write_bytes(text)
+    data = create_pretraining_data(
+        [tmp_path / "masc.txt"],
+        tmp_path / "out",
+        vocabulary=vocabulary,
+        settings=PretrainingDataSettings(objective="none", evaluation_fraction=0),
+        workers=1,
+    )
+    found = [one for row in examples(data, length=128) for one in row["token_ids"]]
+    found = np.bincount(found, minlength=28996)
+    lines = text.decode("utf-8").split("\n")
+    expected = Tokenizer(vocabulary, lowercase=False).tokenize(lines)
+    expected = np.bincount(expected.values.numpy(), minlength=28996)
+
+    differ = set(np.flatnonzero(found != expected).tolist())
+    assert differ == {data.vocabulary.cls_id, data.vocabulary.sep_id}
+    assert data.lowercase is False
