@@ -65,8 +65,13 @@ def learn_vocabulary(
         for word, count in counts.words.items()
         if len(word) <= _MAX_LEARNED and frequent.issuperset(word)
     }
-    learned = _learn(fixed, words, size=size + (size - len(fixed)) // _SURPLUS)
-    return Vocabulary.from_tokens(_most_used(learned, len(fixed), words, size=size))
+    # On the way to old tokens there are as many merges that nobody needs.
+    surplus = size if extend else (size - len(fixed)) // _SURPLUS
+    tokens = _learn(fixed, words, size=size + surplus)
+    while len(tokens) > size:
+        half = (len(fixed) + len(tokens)) // 2
+        tokens = _most_used(tokens, len(fixed), words, size=max(size, half))
+    return Vocabulary.from_tokens(tokens)
 
 
 def character_limit(counts: WordCounts) -> int:
@@ -128,8 +133,6 @@ def _most_used(
     tokens: list[str], fixed: int, words: Mapping[str, int], *, size: int
 ) -> list[str]:
     """The first ``fixed`` tokens, and of the others those that the words use most."""
-    if len(tokens) <= size:
-        return tokens
     look_up = WordPiece(Vocabulary.from_tokens(tokens)).look_up_spelled
     spelled, times = list(words), np.array(list(words.values()))
     uses = np.zeros(len(tokens))

@@ -158,6 +158,17 @@ def test_what_the_old_vocabulary_has_is_not_added_again():
     assert learn_vocabulary(counts, size=20, extend=old).tokens == (*old.tokens, "bc")
 
 
+def test_merges_on_the_way_to_old_tokens_are_not_added():
+    old = Vocabulary.from_tokens(
+        [*SPECIAL_TOKENS, *"fghij", "##g", "##h", "##i", "##j", "fghij"]
+    )
+    words = {"fghij": 1000, "gh": 30, "ghi": 20, "ghj": 10}
+
+    new = learn_vocabulary(counts_of(words), size=len(old) + 3, extend=old)
+
+    assert set(new.tokens[len(old) :]) == {"gh", "ghi", "ghj"}
+
+
 def test_fewer_tokens_than_the_old_ones_are_an_error(english):
     old = build_vocabulary([english], size=50)
 
