@@ -22,6 +22,16 @@ from timing import markdown, shared_folder, take_turns
 SOURCES = ("digitalgov", "masc", "us_speeches", "eltec_eng_novels")
 MEGABYTES, PLAIN_MEGABYTES = 64, 2
 LENGTH, SHORT_RATE = 128, 0.1
+_IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 def measure(*, repetitions: int = 3) -> str:
@@ -115,11 +125,21 @@ def _run_plain(folder: Path, vocabulary: Path) -> None:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Split at blanks, and around every punctuation mark."""
-    for word in text.split():
+    """Clean the text, put blanks around ideographs, split at blanks and punctuation."""
+    kept = []
+    for character in text:
+        if character in "\t\n\r " or unicodedata.category(character) == "Zs":
+            kept.append(" ")
+        elif ord(character) in (0, 0xFFFD) or unicodedata.category(character)[0] == "C":
+            continue
+        elif any(first <= ord(character) <= last for first, last in _IDEOGRAPHS):
+            kept.append(f" {character} ")
+        else:
+            kept.append(character)
+    for word in "".join(kept).split():
         begin = 0
         for place, character in enumerate(word):
-            if not character.isalnum() and _is_punctuation(character):
+            if _is_punctuation(character):
                 if begin < place:
                     yield word[begin:place]
                 yield character
@@ -129,7 +149,10 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _is_punctuation(character: str) -> bool:
-    return character.isascii() or unicodedata.category(character).startswith("P")
+    code = ord(character)
+    if 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126:
+        return True
+    return unicodedata.category(character).startswith("P")
 
 
 def _pieces(word: str, ids: dict[str, int]) -> list[str]:
