@@ -30,6 +30,7 @@ _SETTINGS = (
     "evaluate_every",
     "on_nonfinite",
     "strategy",
+    "devices",
     "streams",
 )
 _MASKING = ("masking", "mask_rate", "mask_token", "max_predictions")
@@ -164,7 +165,12 @@ class _Bar:
     type=click.Choice(["none", "mirrored", "multi-worker", "tpu", "data-parallel"]),
     default="none",
     show_default=True,
-    help="How devices and hosts share the work.",
+    help="How devices and hosts share the work, see below.",
+)
+@click.option(
+    "--devices",
+    type=_count,
+    help="Of mirrored and data-parallel.  [default: all accelerators]",
 )
 @click.option("--streams", type=_count, help="Parts of the data.  [default: hosts]")
 @click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")

@@ -75,6 +75,26 @@ class PretrainingModel(keras.Model):
             total = total + ops.sum(loss * weights) / (rows * asked)
         return fast.share_of_replica(total)
 
+    def compute_metrics(
+        self,
+        x: Mapping[str, Tensor],
+        y: Mapping[str, Tensor],
+        y_pred: Mapping[str, Tensor],
+        sample_weight: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """The means so far, on this device."""
+        results = super().compute_metrics(x, y, y_pred, sample_weight)
+        return fast.results_of_replica(results)
+
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        """Nothing: it is built.
+
+        Under a TensorFlow strategy Keras would try it on the mean of the devices' first
+        batches, which there is none of over several hosts (keras issue 20585).
+        """
+
 
 def build_pretraining_model(
     bert: Bert, *, expected_predictions: float | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 Tensor = Any  # a tensor of whichever backend, or a symbolic KerasTensor
 
@@ -60,3 +61,19 @@ def share_of_replica(loss: Tensor) -> Tensor:
     import tensorflow as tf
 
     return loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def results_of_replica(results: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A device's metrics in the form that ``fit`` can average over hosts.
+
+    Over several hosts Keras averages along axis 0, which a scalar has not: its ``fit``
+    fails there (keras issue 20585). A row of one number goes through.
+    """
+    if not on_tensorflow():
+        return results
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return results
+    return {name: ops.reshape(value, (1,)) for name, value in results.items()}

@@ -86,7 +86,7 @@ class Recorder(keras.callbacks.Callback):
         self.progress(self.step, self.settings.batch_size * self.length, logs or {})
         saving, evaluating = self._due("save_every"), self._due("evaluate_every")
         if saving or evaluating or self._due("log_every"):
-            self._report(logs or {}, evaluating=evaluating)
+            self._report(evaluating=evaluating)
         if saving:
             self._save()
         try:
@@ -100,8 +100,11 @@ class Recorder(keras.callbacks.Callback):
         every = getattr(self.settings, interval)
         return self.step % every == 0 or self.step == self.settings.steps
 
-    def _report(self, logs: Mapping[str, Any], *, evaluating: bool) -> None:
-        means = {name: _number(value) for name, value in logs.items()}
+    def _report(self, *, evaluating: bool) -> None:
+        self._fetch()
+        # What Keras logs is a mean of the devices' means, whatever their weights.
+        results = self.model.get_metrics_result()
+        means = {name: _number(value) for name, value in results.items()}
         self._check_finite(means)
         line = {"step": self.step, "length": self.length, **_with_perplexity(means)}
         rate = self.model.optimizer.learning_rate
@@ -150,8 +153,15 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def _save(self) -> None:
-        if self.writes:
-            save_state(self.model, self.run, step=self.step, keep=self.keep)
+        self._fetch()
+        save_state(
+            self.model, self.run, step=self.step, keep=self.keep, write=self.writes
+        )
+
+    def _fetch(self) -> None:
+        """Give the variables the values that JAX keeps to itself during ``fit``."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
 
 
 def _number(value: Any) -> Any:

@@ -20,7 +20,7 @@ from ..interruption import stop_between_steps
 from ..model import Bert
 from ..objective import PretrainingModel, build_pretraining_model
 from ..optimizers import AdamW, LearningRate
-from ..pretraining_data import PretrainingData
+from ..pretraining_data import PretrainingData, Shard
 from .board import Board
 from .curves import can_draw
 from .damage import naming_bad_records
@@ -30,7 +30,7 @@ from .recorder import Progress, Recorder
 from .settings import Phase, PretrainingSettings
 from .start import check_lengths, starting_model
 from .state import newest_state, restore
-from .strategies import Devices, open_devices
+from .strategies import Devices, open_devices, stop_together
 
 RUN, MODEL = "run.json", "model"
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -77,9 +77,13 @@ def pretrain(
         Stopped: by SIGINT or SIGTERM, after a checkpoint.
     """
     run = Path(output)
-    rows = PretrainingData.open(data)
-    devices = open_devices(settings.strategy)
+    devices = open_devices(settings.strategy, devices=settings.devices)
+    settings.check_division(devices.replicas)
+    rows = PretrainingData.open(data, verify=False)
     settings = settings.resolve(rows.lengths, hosts=devices.hosts)
+    for phase in settings.phases:
+        rows.verify(_own_shards(rows, phase, devices))
+        rows.verify(rows.shards(phase.length, "evaluation"))
     if not resume and devices.writes:
         io.refuse_existing(run, overwrite=overwrite)
         io.remove(run) if overwrite else None
@@ -87,7 +91,7 @@ def pretrain(
         run.mkdir(parents=True, exist_ok=True)
     with _locked(run, devices), stop_between_steps(_GO_ON) as check_stop:
         keras.utils.set_random_seed(settings.seed)
-        with devices.scope():
+        with devices.scope(), devices.naming_lost_hosts():
             dtype = _POLICIES[settings.compute_dtype]
             bert = starting_model(config, rows, dtype=dtype, dropout=settings.dropout)
             lengths = [phase.length for phase in settings.phases]
@@ -95,9 +99,9 @@ def pretrain(
             _describe(run, settings, bert, rows, resume=resume, devices=devices)
             model = build_pretraining_model(bert)
             model.compile(_optimizer(settings), jit_compile=devices.compiles)
-        job = _Job(run, rows, settings, devices, bert, model, keep, progress)
-        job.train(check_stop)
-        return job.finish()
+            job = _Job(run, rows, settings, devices, bert, model, keep, progress)
+            job.train(stop_together(check_stop, devices))
+            return job.finish()
 
 
 class _Job:
@@ -166,6 +170,14 @@ class _Job:
     def _restored(self) -> tuple[int, dict[str, np.ndarray]]:
         self.model.optimizer.build(self.model.trainable_variables)
         found = newest_state(self.run, warn=_say)
+        steps = self.devices.gather(found[0] if found else 0)
+        if len(set(steps)) > 1:
+            raise ConfigError(
+                f"the hosts see checkpoints of the steps {steps}",
+                where=self.run,
+                expected="the same on all hosts",
+                hint="Give them an output folder that they share.",
+            )
         if found is None:
             return 0, {}
         step, arrays = found
@@ -202,7 +214,8 @@ class _Job:
             phase.length,
             vocabulary_size=self.bert.config.vocabulary_size,
         )
-        with naming_bad_records(self.rows.shards(phase.length), form):
+        own = _own_shards(self.rows, phase, devices)
+        with naming_bad_records(own, form):
             self.model.fit(
                 batches,
                 steps_per_epoch=steps * settings.accumulate,
@@ -253,6 +266,13 @@ class _Job:
         return float(min(slots, rate * tokens / records))
 
 
+def _own_shards(
+    rows: PretrainingData, phase: Phase, devices: Devices
+) -> tuple[Shard, ...]:
+    """Those that ``training_dataset`` reads on this host."""
+    return rows.shards(phase.length)[devices.host :: devices.hosts]
+
+
 @contextlib.contextmanager
 def _locked(run: Path, devices: Devices) -> Iterator[None]:
     """Only the host that writes holds the folder."""
@@ -270,8 +290,11 @@ def _describe(
     devices: Devices,
 ) -> None:
     """Write down what the run is, or check that it is still that."""
+    # Who shares the work is free: a run may go on elsewhere.
+    kept = {**settings.to_dict(), "strategy": None}
+    del kept["devices"]
     now = {
-        "settings": {**settings.to_dict(), "strategy": None},
+        "settings": kept,
         "config": bert.config.to_dict(),
         "data": {
             "objective": rows.objective,

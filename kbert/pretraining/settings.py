@@ -52,7 +52,11 @@ class PretrainingSettings:
         log_every: steps between lines of ``log.jsonl``; by default a hundredth.
         evaluate_every: steps between evaluations; by default as ``save_every``.
         on_nonfinite: ``stop``, or ``skip`` the update, count it and go on.
-        strategy: how devices and hosts share the work.
+        strategy: how devices and hosts share the work, see ``kbert pretrain --help``.
+            Each of them has an equal part of every batch; with ``lamb`` each one
+            clips the gradient of its part.
+        devices: of this host, for ``mirrored`` and ``data-parallel``; by default all
+            accelerators. Where there is none, the CPU is made into so many.
         streams: parts that the data is read in, see ``kbert.training_dataset``; by
             default the number of hosts.
 
@@ -80,12 +84,13 @@ class PretrainingSettings:
     evaluate_every: int | None = None
     on_nonfinite: OnNonfinite = "stop"
     strategy: Strategy = "none"
+    devices: int | None = None
     streams: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate"):
             _check_count(name, getattr(self, name))
-        for name in ("save_every", "log_every", "evaluate_every", "streams"):
+        for name in ("save_every", "log_every", "evaluate_every", "devices", "streams"):
             if getattr(self, name) is not None:
                 _check_count(name, getattr(self, name))
         _check_choice("optimizer", self.optimizer, get_args(Optimizer))
@@ -133,6 +138,15 @@ class PretrainingSettings:
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         return dataclasses.asdict(self)
+
+    def check_division(self, parts: int) -> None:
+        """Raise ``ConfigError`` unless so many devices have equal parts of a batch."""
+        if self.batch_size // self.accumulate % parts:
+            raise ConfigError(
+                f"batch_size={self.batch_size} with accumulate={self.accumulate} on "
+                f"{parts} devices",
+                expected=f"batch_size to be a multiple of {parts * self.accumulate}",
+            )
 
 
 def parse_phase(text: str) -> Phase:

@@ -38,8 +38,18 @@ def variables_of(model: keras.Model) -> dict[str, keras.Variable]:
     }
 
 
-def save_state(model: keras.Model, run: Path, *, step: int, keep: int) -> None:
+def save_state(
+    model: keras.Model, run: Path, *, step: int, keep: int, write: bool = True
+) -> None:
     """Write the checkpoint of ``step``, then delete all but the newest ``keep``.
+
+    Args:
+        model: what is saved.
+        run: the folder of the run.
+        step: its number.
+        keep: how many checkpoints stay.
+        write: false on all hosts but one. All of them have to call this: to read the
+            running means they add up those of their devices.
 
     Raises:
         TrainingError: a number in it is not finite; then nothing is written.
@@ -57,6 +67,8 @@ def save_state(model: keras.Model, run: Path, *, step: int, keep: int) -> None:
                 hint="The checkpoint before is kept: resume with a lower learning "
                 "rate in a new run, or with --on-nonfinite skip.",
             )
+    if not write:
+        return
     path = run / FOLDER / f"step-{step:08d}"
     with io.atomic_directory(path, overwrite=True) as folder:
         with io.writing(path):
