@@ -371,6 +371,7 @@ def test_an_output_that_exists_is_left_alone_unless_told(make, tmp_path):
     assert PretrainingData.open(out).lengths == (32,)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_every_token_of_a_real_corpus_is_in_a_row(shared, tmp_path):
     vocabulary = shared / "data" / "vocab" / "bert-base-cased-vocab.txt"
