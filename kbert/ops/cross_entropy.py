@@ -18,29 +18,35 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         float32 ``[R]``, in nats, with a gradient for ``logits``; and bool ``[R]``.
     """
 
+    labels = ops.cast(labels, "int32")
+
     @ops.custom_gradient
     def run(logits: Tensor) -> Tensor:
-        loss, normalizer, best = _forward(logits, labels)
+        loss, best, highest, rest = _forward(logits, labels)
         return (loss, best), lambda slope, _: _backward(
-            slope, logits, labels, normalizer
+            slope, logits, labels, highest, rest
         )
 
     return run(logits)
 
 
-def _forward_pass(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _forward_pass(logits: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+    """Loss, whether the guess was right, and the two parts of the log of the sum.
+
+    Their sum would lose the second one's digits where logits are large.
+    """
     wide = ops.cast(logits, "float32")
     highest = ops.max(wide, axis=-1)
-    total = ops.sum(ops.exp(wide - highest[:, None]), axis=-1)
-    normalizer = highest + ops.log(total)
+    rest = ops.log(ops.sum(ops.exp(wide - highest[:, None]), axis=-1))
     own = ops.take_along_axis(wide, labels[:, None], axis=-1)[:, 0]
-    return normalizer - own, normalizer, own >= highest
+    return rest + (highest - own), own >= highest, highest, rest
 
 
 def _backward_pass(
-    slope: Tensor, logits: Tensor, labels: Tensor, normalizer: Tensor
+    slope: Tensor, logits: Tensor, labels: Tensor, highest: Tensor, rest: Tensor
 ) -> Tensor:
-    share = ops.exp(ops.cast(logits, "float32") - normalizer[:, None])
+    wide = ops.cast(logits, "float32")
+    share = ops.exp((wide - highest[:, None]) - rest[:, None])
     own = ops.arange(logits.shape[-1], dtype="int32")[None, :] == labels[:, None]
     return ops.cast((share - ops.cast(own, "float32")) * slope[:, None], logits.dtype)
 

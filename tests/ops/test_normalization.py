@@ -1,57 +1,14 @@
-"""kbert/ops.py"""
+"""kbert/ops/normalization.py"""
 
+import keras
 import numpy as np
 import numpy_bert
 import pytest
 import tensorflow as tf
+from kernels import assert_close, normal, value_and_gradients, ways
 
 from kbert import ops as fast
-
-WAYS = {
-    "eager": lambda function: function,
-    "graph": tf.function,
-    "xla": lambda function: tf.function(function, jit_compile=True),
-}
-ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-@ways
-def test_dense_is_product_plus_bias(way):
-    x, kernel, bias = normal(5, 3), normal(3, 4, seed=1), normal(4, seed=2)
-    y = way(fast.dense)(x, kernel, bias)
-
-    np.testing.assert_allclose(y, x @ kernel + bias, atol=1e-6)
-
-
-# Φ(1) = 0.8413447 and Φ(2) = 0.9772499, from any table of the normal distribution.
-@ways
-def test_gelu_is_x_times_the_normal_distribution_function(way):
-    y = way(lambda x: fast.gelu(x, approximate=False))(
-        tf.constant([-2.0, -1.0, 0.0, 1.0, 2.0])
-    )
-    expected = [-2 * 0.0227501, -0.1586553, 0, 0.8413447, 2 * 0.9772499]
-
-    np.testing.assert_allclose(y, expected, atol=1e-6)
-
-
-@ways
-@pytest.mark.parametrize("approximate", [False, True])
-def test_gelu_follows_both_formulas(way, approximate):
-    x = np.linspace(-6, 6, 101, dtype="float32")
-    formula = numpy_bert.gelu_tanh if approximate else numpy_bert.gelu
-    y = way(lambda x: fast.gelu(x, approximate=approximate))(tf.constant(x))
-
-    np.testing.assert_allclose(y, formula(x.astype("float64")), atol=1e-6)
-
-
-def test_the_two_forms_of_gelu_differ():
-    exact, tanh = (fast.gelu([1.0], approximate=flag) for flag in (False, True))
-
-    assert np.abs(exact - tanh) > 1e-4
+from kbert.ops.dropout import kept
 
 
 def normalize(way, x, gamma, beta, *, epsilon=1e-12, training=False):
@@ -134,38 +91,73 @@ def test_the_gradient_is_the_same_outside_of_training(way):
     np.testing.assert_allclose(gradient(False), gradient(True), atol=1e-5)
 
 
-def probabilities(way, scores, mask, *, training=False):
-    def run(scores, mask):
-        return fast.attention_probabilities(scores, mask, training=training)
-
-    return way(run)(tf.constant(scores), tf.constant(mask))
+SEED = np.array([5, 9], "uint32")
 
 
-# softmax(0, ln 3) = 1/4, 3/4.
-@ways
-def test_probabilities_of_two_tokens_and_a_padding_by_hand(way):
-    scores = np.tile(np.float32([0, np.log(3), 50]), (1, 1, 3, 1))
-    rows = probabilities(way, scores, np.array([[True, True, False]]))
-
-    np.testing.assert_allclose(rows[0, 0], [[0.25, 0.75, 0]] * 3, rtol=1e-6)
+def plain_add_and_normalize(x, residual, gamma, beta, *, rate, epsilon):
+    stays = tf.cast(kept(x.shape, SEED, rate), x.dtype) if rate else 1.0
+    total = residual + x * stays / (1 - rate)
+    mean, variance = tf.nn.moments(total, axes=[-1], keepdims=True)
+    return (total - mean) / tf.sqrt(variance + epsilon) * gamma + beta
 
 
-@ways
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-@pytest.mark.parametrize("training", [False, True])
-def test_probabilities_are_0_at_padding_and_sum_to_1(way, dtype, training):
-    scores = tf.cast(30 * normal(3, 2, 4, 4), dtype)
-    mask = np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], bool)
-    rows = tf.cast(probabilities(way, scores, mask, training=training), "float64")
-
-    # A sum of 4 rounded numbers below 1: at most 4 half units of 8 or 11 bits.
-    bound = {"float32": 1e-6, "bfloat16": 4 * 2**-9, "float16": 4 * 2**-12}[dtype]
-    np.testing.assert_allclose(tf.reduce_sum(rows, -1), np.ones((3, 2, 4)), atol=bound)
-    assert np.all(rows.numpy()[1, :, :, [1, 3]] == 0)
+def both_add_and_normalize(way, inputs, upstream, **how):
+    """Values and gradients of the kernel, and of the plain form in float64."""
+    result = value_and_gradients(
+        way,
+        lambda *inputs: fast.add_and_normalize(*inputs, SEED, **how),
+        *inputs,
+        upstream=upstream,
+    )
+    expected = value_and_gradients(
+        lambda function: function,
+        lambda *inputs: plain_add_and_normalize(*inputs, **how),
+        *(tf.cast(one, "float64") for one in inputs),
+        upstream=upstream,
+    )
+    return result, expected
 
 
 @ways
-def test_a_row_of_padding_alone_gets_the_same_weight_everywhere(way):
-    rows = probabilities(way, normal(1, 2, 5, 5), np.zeros((1, 5), bool))
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("epsilon", [1e-12, 0.5])
+def test_add_and_normalize_has_value_and_gradients_of_its_parts(way, rate, epsilon):
+    inputs = normal(7, 12), normal(7, 12, seed=1), normal(12, seed=2), normal(12)
+    result, expected = both_add_and_normalize(
+        way, inputs, normal(7, 12, seed=3), rate=rate, epsilon=epsilon
+    )
 
-    np.testing.assert_allclose(rows, np.full((1, 2, 5, 5), 0.2), rtol=1e-6)
+    assert_close(result, expected, atol=1e-5, rtol=1e-5)
+
+
+# The scaled input and the sum are rounded, 2⁻⁹ of numbers up to 8, then the result.
+# Deviations are near 1; gamma and the upstream gradient are below 4.
+@ways
+def test_add_and_normalize_in_bfloat16_is_off_by_its_roundings(way):
+    inputs = [tf.cast(normal(7, 64, seed=seed), "bfloat16") for seed in (0, 1)]
+    inputs += [normal(64, seed=2), normal(64, seed=3)]
+    result, expected = both_add_and_normalize(
+        way, inputs, normal(7, 64, seed=4), rate=0.25, epsilon=1e-12
+    )
+
+    assert_close(result, expected, atol=0.15, rtol=0.02)
+    pairs = zip(result[0] + result[1], expected[0] + expected[1], strict=True)
+    for one, other in pairs:
+        error = np.sqrt(np.mean((one - other) ** 2) / np.mean(other**2))
+        assert error < 2**-7
+
+
+def test_add_and_normalize_takes_variables():
+    gamma, beta = keras.Variable(normal(4)), keras.Variable(normal(4, seed=1))
+    x, residual = normal(3, 4), normal(3, 4, seed=2)
+    how = {"rate": 0.0, "epsilon": 1e-12}
+    with tf.GradientTape() as tape:
+        y = fast.add_and_normalize(x, residual, gamma, beta, SEED, **how)
+    slopes = tape.gradient(y, [gamma.value, beta.value])
+    expected = plain_add_and_normalize(
+        tf.constant(x), residual, gamma.value, beta.value, **how
+    )
+
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    np.testing.assert_allclose(slopes[1], [3] * 4)
+    assert slopes[0].shape == (4,)
