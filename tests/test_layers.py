@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import numpy_bert
 import pytest
+import tensorflow as tf
 
 from kbert import layers
 from kbert.errors import InputError
@@ -120,6 +121,84 @@ def test_attention_follows_the_formula_text_by_text(randomize):
             weights[text, :, :length, :length], expected[1], atol=1e-6
         )
         assert np.all(weights.numpy()[text, :, :, length:] == 0)
+
+
+@pytest.fixture(scope="module")
+def block(randomize):
+    layer = layers.EncoderLayer(
+        num_heads=2,
+        intermediate_dim=10,
+        dropout=0.0,
+        activation="gelu",
+        layer_norm_epsilon=1e-6,
+        attention_weights=True,
+    )
+    layer.build((None, None, 6))
+    return randomize(layer, seed=7)
+
+
+X, MASK = normal(3, 5, 6), np.arange(5)[None] < np.array([[5], [4], [2]])
+POSITIONS = np.array([[0, 3, 4, 3], [1, 0, 2, 0], [0, 1, 0, 0]], "int32")
+
+
+def at_positions(layer, x, training):
+    return layer(x, MASK, POSITIONS, training=training)
+
+
+def all_then_gathered(layer, x, training):
+    vectors, weights = layer(x, MASK, training=training)
+    weights = tf.gather(weights, POSITIONS, axis=2, batch_dims=0)
+    chosen = tf.stack([weights[text, :, text] for text in range(3)])
+    return tf.gather(vectors, POSITIONS, batch_dims=1), chosen
+
+
+def with_gradients(function, layer, training):
+    """What is computed, and the gradients of the weights and the input."""
+    x, upstream = tf.constant(X), normal(3, 4, 6, seed=5)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        vectors, weights = function(layer, x, training)
+        total = tf.reduce_sum(vectors * upstream)
+    sources = [x, *(one.value for one in layer.trainable_weights)]
+    slopes = tape.gradient(total, sources)
+    return [vectors, weights, *map(tf.convert_to_tensor, slopes)]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_some_positions_get_what_they_get_among_all_and_so_do_the_weights(
+    block, training
+):
+    some = with_gradients(at_positions, block, training)
+    every = with_gradients(all_then_gathered, block, training)
+
+    assert some[0].shape == (3, 4, 6)
+    assert some[1].shape == (3, 2, 4, 5)
+    for one, other in zip(some, every, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5, rtol=1e-5)
+
+
+def test_inference_and_training_without_dropout_are_the_same(block):
+    trained, plain = (
+        with_gradients(at_positions, block, training) for training in (True, False)
+    )
+
+    for one, other in zip(trained, plain, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5, rtol=1e-5)
+
+
+def test_dropout_draws_anew_in_each_call_and_part():
+    layer = layers.EncoderLayer(
+        num_heads=2,
+        intermediate_dim=10,
+        dropout=0.5,
+        activation="gelu",
+        layer_norm_epsilon=1e-6,
+    )
+    one, other = (layer(X, MASK, training=True).numpy() for _ in range(2))
+    seeds = [one.numpy() for one in layer.non_trainable_variables]
+
+    assert np.abs(one - other).max() > 1e-3
+    assert len({int(seed[0]) for seed in seeds}) == len(seeds) == 3
 
 
 def test_pooler_reads_the_first_token_alone(randomize):

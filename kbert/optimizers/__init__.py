@@ -1,6 +1,7 @@
 """The optimizer and the learning rates of BERT, as plain Keras ones."""
 
 from .adamw import AdamW
+from .lamb import Lamb
 from .schedule import LearningRate
 
-__all__ = ["AdamW", "LearningRate"]
+__all__ = ["AdamW", "Lamb", "LearningRate"]

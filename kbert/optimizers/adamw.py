@@ -1,5 +1,6 @@
 """Adam with decoupled weight decay as BERT was trained with it, safe and exact."""
 
+import math
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ from keras import ops
 
 from ..errors import ConfigError
 from ..ops import Tensor
+from .schedule import rate_of_step
 from .updates import AdamStep, adam, squared_norm, sum_over_replicas, update_each
 
 NOT_DECAYED = ("bias", "gamma", "beta")
@@ -16,8 +18,9 @@ NOT_DECAYED = ("bias", "gamma", "beta")
 class AdamW(keras.optimizers.Optimizer):
     """BERT's optimizer: Adam, decoupled decay, clipping of the whole gradient.
 
-    A step whose gradient is not finite changes nothing but ``nonfinite_steps`` and
-    where it was seen; one look at them is enough to know that no weight was spoilt.
+    A step whose gradient is not finite changes nothing but ``nonfinite_steps``. One
+    look at it is enough to know that no weight was spoilt; ``nonfinite_step`` and
+    ``nonfinite_tensor`` say where the first one was since they were set to -1.
 
     Args:
         learning_rate: a number or a schedule.
@@ -126,7 +129,7 @@ class AdamW(keras.optimizers.Optimizer):
         update_each(change, [variable], [gradient], *([number] for number in step))
 
     def _step(self, squared_norm: Tensor, go: Tensor) -> AdamStep:
-        rate = ops.cast(self._current_rate(), "float32")
+        rate = ops.cast(self.learning_rate, "float32")
         scale = ops.ones((), "float32")
         if self.global_clipnorm:
             norm = ops.sqrt(squared_norm)
@@ -134,13 +137,8 @@ class AdamW(keras.optimizers.Optimizer):
         adam_rate = rate * self._correction() if self.bias_correction else rate
         return AdamStep(adam_rate, rate * (self.weight_decay or 0.0), scale, go)
 
-    def _current_rate(self) -> Tensor:
-        """The schedule's rate; it counts steps, not the batches that make one."""
-        if isinstance(
-            self._learning_rate, keras.optimizers.schedules.LearningRateSchedule
-        ):
-            return self._learning_rate(self.iterations)
-        return self._get_current_learning_rate()
+    def _get_current_learning_rate(self) -> Tensor:
+        return rate_of_step(self, super()._get_current_learning_rate)
 
     def _correction(self) -> Tensor:
         number = ops.cast(self.iterations, "float32") + 1
@@ -164,15 +162,17 @@ class AdamW(keras.optimizers.Optimizer):
         return due, [total / count for total in sums]
 
     def _note(self, bad: Tensor, norms: Tensor, places: list[int]) -> None:
-        """Count a step that is left out, and keep where the last one was."""
-        wrong = ops.cast(ops.logical_not(ops.isfinite(norms)), "int32")
-        tensor = ops.take(ops.convert_to_tensor(places, "int32"), ops.argmax(wrong))
+        """Count a step that is left out, and keep where the first one was."""
+        # The first that is not finite; the largest if only their sum is too large.
+        worst = ops.argmax(ops.where(ops.isfinite(norms), norms, math.inf))
+        tensor = ops.take(ops.convert_to_tensor(places, "int32"), worst)
+        first = ops.logical_and(bad, ops.equal(self.nonfinite_step, -1))
         self.nonfinite_steps.assign_add(ops.cast(bad, "int32"))
         for variable, value in (
-            (self.nonfinite_step, self.iterations),
             (self.nonfinite_tensor, tensor),
+            (self.nonfinite_step, self.iterations),
         ):
-            variable.assign(ops.where(bad, ops.cast(value, "int32"), variable))
+            variable.assign(ops.where(first, ops.cast(value, "int32"), variable))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -1,6 +1,7 @@
 """A step's number → its learning rate: linear warm-up, then a decay."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import keras
@@ -84,3 +85,16 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return dict(self.settings)
+
+
+def rate_of_step(
+    optimizer: keras.optimizers.Optimizer, otherwise: Callable[[], Any]
+) -> Any:
+    """The rate of an optimizer's next step; ``otherwise`` gives one without a schedule.
+
+    Keras' own counts the batches whose gradients are accumulated, not the steps.
+    """
+    rate = optimizer._learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return rate(optimizer.iterations)
+    return otherwise()
