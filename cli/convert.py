@@ -36,6 +36,13 @@ _SHOWN = 8
     default=None,
     help="Fold case or not, whatever SOURCE says.",
 )
+@click.option(
+    "--store-dtype",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Numbers on disk; float16 for kbert and Hugging Face only.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace DESTINATION.")
 def convert(
     source: str,
@@ -44,6 +51,7 @@ def convert(
     without_heads: tuple[str, ...],
     activation: str | None,
     lowercase: bool | None,
+    store_dtype: str,
     overwrite: bool,
 ) -> None:
     """Read the model SOURCE and write it, whole, to the folder DESTINATION.
@@ -57,6 +65,7 @@ def convert(
     Examples:
       kbert convert uncased_L-12_H-768_A-12 my-bert --to kbert
       kbert convert my-bert for-transformers --to huggingface
+      kbert convert my-bert small --to kbert --store-dtype float16
       kbert convert my-bert preset --to kerashub --without-head masked_lm \\
           --without-head next_sentence --activation gelu_tanh
     """
@@ -70,6 +79,7 @@ def convert(
         without_heads=without_heads,
         activation=activation,
         lowercase=lowercase,
+        store_dtype=store_dtype,
         overwrite=overwrite,
     )
     _report("read", transfer.mapped)

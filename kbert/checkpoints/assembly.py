@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -26,6 +26,8 @@ from .tensors import (
     read_rows,
     refuse,
 )
+
+StoreDtype = Literal["float32", "float16"]
 
 CLASSIFIERS = ("sequence_classifier", "token_classifier")
 # Trainers round the embedding's rows up to a multiple of as many for speed.
@@ -98,17 +100,21 @@ class Transfer:
     left_out: tuple[str, ...]
 
 
-def finite_arrays(bert: Bert) -> dict[str, np.ndarray]:
-    """Every weight of a model by its name, float32.
+def finite_arrays(bert: Bert, dtype: StoreDtype = "float32") -> dict[str, np.ndarray]:
+    """Every weight of a model by its name, float32 or float16.
 
     Raises:
         CheckpointError: some are not finite; such a model is never written.
     """
     arrays, problems = {}, []
     for name, variable in model_variables(bert).items():
-        array = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
-        if not np.isfinite(array).all():
+        wide = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+        with np.errstate(over="ignore"):
+            array = wide.astype(dtype)
+        if not np.isfinite(wide).all():
             problems.append(f"{name} holds NaN or infinite values")
+        elif not np.isfinite(array).all():
+            problems.append(f"{name} holds values too large for {dtype}")
         arrays[name] = array
     refuse(problems, "model in memory")
     return arrays

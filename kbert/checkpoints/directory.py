@@ -17,6 +17,7 @@ from ..model import Bert
 from ..vocabulary import Vocabulary
 from .assembly import (
     Checkpoint,
+    StoreDtype,
     TokenizerFiles,
     finite_arrays,
     has_pooler,
@@ -67,11 +68,13 @@ def read(folder: Path) -> Checkpoint:
     )
 
 
-def write(bert: Bert, folder: Path) -> None:
+def write(bert: Bert, folder: Path, *, store_dtype: StoreDtype = "float32") -> None:
     """Fill a model directory."""
     tokenizer = bert.tokenizer
     write_safetensors(
-        folder / _WEIGHTS, finite_arrays(bert), metadata={"format": "kbert"}
+        folder / _WEIGHTS,
+        finite_arrays(bert, store_dtype),
+        metadata={"format": "kbert"},
     )
     fields: dict[str, Any] = {
         "format": FORMAT,

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from ..bundled import BUNDLED, bundled_folder
 from ..config import read_json_object
 from ..errors import CheckpointError
 
@@ -11,9 +12,9 @@ Format = Literal["kbert", "huggingface", "tf1", "kerashub"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 TAKES = (
-    "a kbert model directory, a Hugging Face folder (config.json and safetensors), a "
-    "Google TF1 folder (bert_config.json and a checkpoint), or the name of a KerasHub "
-    "preset"
+    f"a bundled name ({', '.join(BUNDLED)}), a kbert model directory, a Hugging Face "
+    "folder (config.json and safetensors), a Google TF1 folder (bert_config.json and a "
+    "checkpoint), or the name of a KerasHub preset"
 )
 _PROGRAMS = {
     ".keras": "a .keras file can run code when it is loaded",
@@ -43,13 +44,15 @@ def recognise(source: str | os.PathLike[str]) -> Place:
     """Find out what ``source`` is.
 
     Args:
-        source: a path or the name of a preset; a format and a colon before it, such as
-            ``tf1:folder``, say what it is.
+        source: a bundled name, a path, or the name of a preset; a format and a colon
+            before it, such as ``tf1:folder``, say what it is.
 
     Raises:
         KbertError: it is nothing that kbert reads.
     """
     name = os.fspath(source)
+    if name in BUNDLED:
+        return Place("kbert", str(bundled_folder(name)))
     format, colon, rest = name.partition(":")
     if colon and rest and format in FORMATS:
         return Place(format, rest)

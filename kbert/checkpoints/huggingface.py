@@ -17,6 +17,7 @@ from .assembly import (
     CLASSIFIERS,
     LEAVE_OUT,
     Checkpoint,
+    StoreDtype,
     finite_arrays,
     has_pooler,
     head_units,
@@ -154,7 +155,7 @@ def read(folder: Path) -> Checkpoint:
     )
 
 
-def write(bert: Bert, folder: Path) -> None:
+def write(bert: Bert, folder: Path, *, store_dtype: StoreDtype = "float32") -> None:
     """Fill a folder that ``from_pretrained`` reads.
 
     Raises:
@@ -167,7 +168,7 @@ def write(bert: Bert, folder: Path) -> None:
             names = {**names, **_classifier(head)}
     shapes = kbert_shapes(bert.config, head_units(bert), pooler=has_pooler(bert))
     rows = make_rows(names, shapes, _layout)
-    tensors = write_rows(rows, finite_arrays(bert))
+    tensors = write_rows(rows, finite_arrays(bert, store_dtype))
     if architecture != "BertModel":
         heads = tuple(
             name for key, name in names.items() if key.split("/")[0] in bert.heads

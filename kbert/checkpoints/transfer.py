@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .. import io
 from ..config import Activation
 from ..errors import ConfigError, InputError
 from ..model import Bert
 from . import directory, huggingface, kerashub, tf1
-from .assembly import Checkpoint, Transfer, assemble
+from .assembly import Checkpoint, StoreDtype, Transfer, assemble
 from .formats import FORMATS, Format, recognise
 
 
@@ -71,6 +71,7 @@ def save(
     path: str | os.PathLike[str],
     *,
     format: Format = "kbert",
+    store_dtype: StoreDtype = "float32",
     overwrite: bool = False,
 ) -> None:
     """Write a model; the folder appears whole, or not at all.
@@ -80,16 +81,21 @@ def save(
         path: a new or empty folder.
         format: ``"kbert"``, a model directory; or ``"huggingface"``, ``"tf1"``,
             ``"kerashub"``, which have no place for every head.
+        store_dtype: numbers on disk; ``"float16"`` halves a model directory or a
+            Hugging Face folder, and rounds each weight to 11 bits.
         overwrite: replace what stands at ``path``.
 
     Raises:
         CheckpointError: the format cannot hold the model, or a weight is not finite.
+        ConfigError: no such format, or it has no such numbers.
         OutputError: ``path`` is taken, or cannot be written.
     """
     if format not in FORMATS:
         raise ConfigError(f"format={format!r}", expected=f"one of {', '.join(FORMATS)}")
+    _check_store_dtype(store_dtype, format)
+    options = {"store_dtype": store_dtype} if format in _HALVES else {}
     with io.atomic_directory(path, overwrite=overwrite) as folder:
-        _WRITERS[format](bert, folder)
+        _WRITERS[format](bert, folder, **options)
 
 
 def convert(
@@ -100,13 +106,14 @@ def convert(
     without_heads: Sequence[str] = (),
     activation: Activation | None = None,
     lowercase: bool | None = None,
+    store_dtype: StoreDtype = "float32",
     overwrite: bool = False,
 ) -> Transfer:
     """Load a model and write it in another format.
 
     Args:
         source, without_heads, activation, lowercase: see ``load``.
-        path, overwrite: see ``save``.
+        path, store_dtype, overwrite: see ``save``.
         to: the format to write.
 
     Returns:
@@ -115,6 +122,7 @@ def convert(
     Raises:
         KbertError: as from ``load`` and ``save``.
     """
+    _check_store_dtype(store_dtype, to)
     io.refuse_existing(path, overwrite=overwrite)
     bert, transfer = assemble(
         _understand(source),
@@ -123,7 +131,7 @@ def convert(
         lowercase=lowercase,
         dtype=None,
     )
-    save(bert, path, format=to, overwrite=overwrite)
+    save(bert, path, format=to, store_dtype=store_dtype, overwrite=overwrite)
     return transfer
 
 
@@ -133,6 +141,15 @@ def _names(without_heads: Sequence[str]) -> Sequence[str]:
             f"without_heads={without_heads!r} is one string", expected="a list of names"
         )
     return without_heads
+
+
+def _check_store_dtype(store_dtype: str, format: Format) -> None:
+    known = get_args(StoreDtype) if format in _HALVES else ("float32",)
+    if store_dtype not in known:
+        raise ConfigError(
+            f"store_dtype={store_dtype!r}",
+            expected=f"{' or '.join(map(repr, known))} in the format {format}",
+        )
 
 
 def _understand(source: Any) -> Checkpoint:
@@ -151,3 +168,4 @@ _WRITERS = {
     "tf1": tf1.write,
     "kerashub": kerashub.write,
 }
+_HALVES = ("kbert", "huggingface")

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from ..bundled import DEFAULT
 from ..checkpoints import load
 from ..errors import ConfigError, InputError
 from ..model import Bert
@@ -44,7 +45,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | Bert,
+        model: str | os.PathLike[str] | Bert = DEFAULT,
         *,
         unit: str = "sentence",
         layers: LayerChoice = -1,

@@ -164,3 +164,41 @@ def test_config_json_is_what_the_documentation_says(folders):
     assert fields["heads"] == {"sequence_classifier": {"units": 3}}
     assert fields["tokenizer"] == {"lowercase": True, "strip_accents": True}
     assert fields["encoder"]["hidden_dim"] == 12
+
+
+@pytest.mark.parametrize("format", ["kbert", "huggingface"])
+def test_half_precision_rounds_each_weight_and_halves_the_file(
+    make_bert, tmp_path, format
+):
+    bert = make_bert({})
+    kbert.save(bert, tmp_path / "whole", format=format)
+    kbert.save(bert, tmp_path / "half", format=format, store_dtype="float16")
+    sizes = [
+        (tmp_path / name / "model.safetensors").stat().st_size
+        for name in ("whole", "half")
+    ]
+    numbers = sum(weight.shape.num_elements() for weight in bert.encoder.weights)
+    half = kbert.load(tmp_path / "half")
+
+    assert sizes[0] - sizes[1] == pytest.approx(2 * numbers, rel=0.01)
+    for weight, own in zip(bert.encoder.weights, half.encoder.weights, strict=True):
+        np.testing.assert_array_equal(own, weight.numpy().astype("float16"))
+
+
+def test_what_half_precision_cannot_hold_is_refused(make_bert, tmp_path):
+    bert = make_bert({})
+    weight = bert.encoder.weights[0]
+    weight.assign(70000 + 0 * weight)
+
+    with pytest.raises(kbert.CheckpointError, match="too large for float16"):
+        kbert.save(bert, tmp_path / "half", store_dtype="float16")
+    assert not (tmp_path / "half").exists()
+
+
+@pytest.mark.parametrize(
+    ("format", "dtype"),
+    [("tf1", "float16"), ("kerashub", "float16"), ("kbert", "int8")],
+)
+def test_a_format_that_has_no_such_numbers_says_so(make_bert, tmp_path, format, dtype):
+    with pytest.raises(kbert.ConfigError, match=f"store_dtype='{dtype}'; expected"):
+        kbert.save(make_bert({}), tmp_path / "x", format=format, store_dtype=dtype)
