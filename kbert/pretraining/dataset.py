@@ -4,6 +4,7 @@ Everything is a function of (seed, streams, step): which records are in a batch,
 which order, and what is masked in them. So a run resumes from its step alone.
 """
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -144,7 +145,11 @@ def evaluation_dataset(
         record = Record(tf.gather(content, rows), tf.gather(number, rows), epochs)
         return make(record, tf.cast(places < tf.size(number), tf.float32))
 
-    return _finish(NumberedShards.every(shards).read().batch(batch_size), fill)
+    batches = _finish(NumberedShards.every(shards).read().batch(batch_size), fill)
+    records = sum(shard.records for shard in shards)
+    # Keras takes an unknown number of batches for one that ended too soon.
+    count = math.ceil(records / batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def _element_maker(
