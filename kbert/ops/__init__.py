@@ -14,7 +14,7 @@ from .attention import (
     merge_heads,
     split_heads,
 )
-from .backend import Tensor, results_of_replica, share_of_replica
+from .backend import Tensor, next_seed, results_of_replica, share_of_replica
 from .cross_entropy import cross_entropy
 from .dense import dense, gelu
 from .dropout import dropout
@@ -32,6 +32,7 @@ __all__ = [
     "gelu",
     "layer_normalization",
     "merge_heads",
+    "next_seed",
     "results_of_replica",
     "share_of_replica",
     "split_heads",

@@ -144,7 +144,10 @@ def _split_heads(parts: tuple[str, ...], num_heads: int) -> Callable[..., list]:
     def split_heads(x: Tensor, places: Tensor) -> list[Tensor]:
         @ops.custom_gradient
         def run(x: Tensor) -> list[Tensor]:
-            return forward(x, places), backward
+            # JAX hands over the slopes of all outputs as one list.
+            return forward(x, places), lambda *upstream: backward(
+                *keras.tree.flatten(upstream)
+            )
 
         return run(x)
 

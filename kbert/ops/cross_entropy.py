@@ -1,5 +1,6 @@
 """Cross-entropy over a whole vocabulary, with whether the guess was right."""
 
+import keras
 from keras import ops
 
 from .backend import Tensor, kernel
@@ -23,9 +24,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     @ops.custom_gradient
     def run(logits: Tensor) -> Tensor:
         loss, best, highest, rest = _forward(logits, labels)
-        return (loss, best), lambda slope, _: _backward(
-            slope, logits, labels, highest, rest
-        )
+
+        def backward(*upstream: Tensor) -> Tensor:
+            # JAX hands over the slopes of both outputs as one tuple.
+            slope, _ = keras.tree.flatten(upstream)
+            return _backward(slope, logits, labels, highest, rest)
+
+        return (loss, best), backward
 
     return run(logits)
 

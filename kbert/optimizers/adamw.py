@@ -172,7 +172,8 @@ class AdamW(keras.optimizers.Optimizer):
             (self.nonfinite_tensor, tensor),
             (self.nonfinite_step, self.iterations),
         ):
-            variable.assign(ops.where(first, ops.cast(value, "int32"), variable))
+            value = ops.cast(value, "int32")
+            variable.assign(ops.where(first, value, variable.value))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

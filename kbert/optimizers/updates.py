@@ -99,9 +99,9 @@ def adam(
     squared = velocity + (ops.square(gradient) - velocity) * (1 - betas[1])
     change = step.learning_rate * moved / (ops.sqrt(squared) + epsilon)
     change = change + step.decay_rate * variable if decayed else change
-    momentum.assign(ops.where(step.go, moved, momentum))
-    velocity.assign(ops.where(step.go, squared, velocity))
-    variable.assign(ops.where(step.go, variable - change, variable))
+    news = moved, squared, variable - change
+    for own, new in zip((momentum, velocity, variable), news, strict=True):
+        own.assign(ops.where(step.go, new, own.value))
 
 
 def _adam_in_place(
