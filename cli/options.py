@@ -6,9 +6,10 @@ import click
 
 model_option = click.option(
     "--model",
-    required=True,
+    default="kbert-mini",
+    show_default=True,
     metavar="MODEL",
-    help="Folder of a model (kbert, Hugging Face or Google TF1), or KerasHub preset.",
+    help="Bundled name, folder (kbert, Hugging Face, Google TF1) or KerasHub preset.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists."

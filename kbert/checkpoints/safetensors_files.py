@@ -103,6 +103,7 @@ def write_safetensors(
     """
     try:
         save_file(dict(tensors), path, metadata=dict(metadata))
+        path.chmod(0o644)  # the library makes it readable to its owner alone
     except SafetensorError as error:
         # The library tells an operating-system error only in its text.
         code = re.search(r"os error (\d+)", str(error))
