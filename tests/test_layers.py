@@ -1,4 +1,4 @@
-"""kbert/layers.py"""
+"""kbert/layers"""
 
 import keras
 import numpy as np
