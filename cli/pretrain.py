@@ -1,9 +1,13 @@
 """`kbert pretrain`: rows of `create-pretraining-data` → a model of your own."""
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kbert.errors import KbertWarning
 
 from .options import overwrite_option
 from .quiet import import_tensorflow
@@ -18,6 +22,7 @@ _SETTINGS = (
     "learning_rate",
     "warmup_steps",
     "decay",
+    "decay_power",
     "optimizer",
     "weight_decay",
     "bias_correction",
@@ -84,7 +89,13 @@ class _Bar:
     help="tiny … large, a JSON file, or a model to continue from.",
 )
 @click.option("--steps", type=_count, required=True, help="Weight updates in all.")
-@click.option("--batch-size", type=_count, default=256, show_default=True)
+@click.option(
+    "--batch-size",
+    type=_count,
+    default=256,
+    show_default=True,
+    help="Rows of an update, over all devices and hosts.",
+)
 @click.option(
     "--accumulate",
     type=_count,
@@ -92,8 +103,20 @@ class _Bar:
     show_default=True,
     help="Batches that an update is computed in, to save memory.",
 )
-@click.option("--learning-rate", type=float, default=1e-4, show_default=True)
-@click.option("--warmup-steps", type=click.IntRange(min=0), default=0)
+@click.option(
+    "--learning-rate",
+    type=float,
+    default=1e-4,
+    show_default=True,
+    help="The highest.",
+)
+@click.option(
+    "--warmup-steps",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="In which the learning rate rises from 0.",
+)
 @click.option(
     "--decay",
     type=click.Choice(["linear", "polynomial", "cosine", "constant"]),
@@ -101,11 +124,34 @@ class _Bar:
     show_default=True,
     help="How the learning rate falls after the warm-up.",
 )
-@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), default="adamw")
-@click.option("--weight-decay", type=float, default=0.01, show_default=True)
+@click.option(
+    "--decay-power",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Of a polynomial decay.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(["adamw", "lamb"]),
+    default="adamw",
+    show_default=True,
+    help="LAMB is for very large batches.",
+)
+@click.option(
+    "--weight-decay",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Not of biases and normalisations.",
+)
 @click.option("--bias-correction", is_flag=True, help="Of Adam; the original has none.")
 @click.option(
-    "--clip-norm", type=float, default=1.0, show_default=True, help="0: none."
+    "--clip-norm",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Largest norm of all gradients together; 0: any.",
 )
 @click.option("--dropout", type=float, help="Instead of the config's, which stays.")
 @click.option(
@@ -122,7 +168,13 @@ class _Bar:
     show_default=True,
     help="What is masked.",
 )
-@click.option("--mask-rate", type=float, default=0.15, show_default=True)
+@click.option(
+    "--mask-rate",
+    type=float,
+    default=0.15,
+    show_default=True,
+    help="Fraction of the tokens that are predicted.",
+)
 @click.option(
     "--mask-mixture",
     default="80,10,10",
@@ -135,11 +187,18 @@ class _Bar:
     type=click.Choice(["[MASK]", "[UNK]"]),
     default="[MASK]",
     show_default=True,
+    help="What stands for a masked one.",
 )
 @click.option(
     "--max-predictions", type=_count, help="Of a row.  [default: mask rate × length]"
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of weights, order, masks and dropout.",
+)
 @click.option(
     "--compute-dtype",
     type=click.Choice(["float32", "bfloat16"]),
@@ -194,13 +253,32 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     import_tensorflow()
     settings = _settings(options)
     from kbert.pretraining import pretrain
+    from kbert.pretraining.curves import can_draw
 
+    if not can_draw():
+        click.echo("No curves.png: pip install 'kbert[plots]' draws it.", err=True)
     how = {name: options[name] for name in ("keep", "resume", "overwrite")}
-    with _Bar(settings.steps) as progress:
+    with _Bar(settings.steps) as progress, _warnings_in_one_line():
         pretrain(
             data, output, config=config, settings=settings, progress=progress, **how
         )
     click.echo(f"{output}/model: done, {settings.steps:,} steps", err=True)
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print our own warnings without the line of code that Python adds."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, KbertWarning):
+                click.echo(str(message), err=True)
+            else:
+                show(message, category, *place)
+
+        warnings.showwarning = showwarning
+        yield
 
 
 def _settings(options: dict[str, Any]) -> "PretrainingSettings":

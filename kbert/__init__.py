@@ -22,6 +22,7 @@ _HOME = {
     "FeatureStore": "store",
     "InputError": "errors",
     "KbertError": "errors",
+    "KbertWarning": "errors",
     "LearningRate": "optimizers",
     "MaskingSettings": "masking",
     "OutputError": "errors",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from .errors import DependencyError as DependencyError
     from .errors import InputError as InputError
     from .errors import KbertError as KbertError
+    from .errors import KbertWarning as KbertWarning
     from .errors import OutputError as OutputError
     from .errors import Stopped as Stopped
     from .errors import TrainingError as TrainingError

@@ -75,3 +75,7 @@ class TrainingError(KbertError):
 
 class Stopped(KbertError):
     """The user or the system asked a long job to end; what was done is kept."""
+
+
+class KbertWarning(UserWarning):
+    """Something does not stop a job, but its user should know it."""

@@ -2,6 +2,6 @@
 
 from .adamw import AdamW
 from .lamb import Lamb
-from .schedule import LearningRate
+from .schedule import Decay, LearningRate
 
-__all__ = ["AdamW", "Lamb", "LearningRate"]
+__all__ = ["AdamW", "Decay", "Lamb", "LearningRate"]

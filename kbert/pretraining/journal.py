@@ -13,16 +13,19 @@ LOG = "log.jsonl"
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    """Its lines, oldest first; a last one that a crash cut off is left out."""
+    """Its lines, oldest first, up to one that a crash cut off."""
     path = run / LOG
     if not path.is_file():
         return []
     lines = []
     for line in path.read_text("utf-8", errors="replace").splitlines():
         try:
-            lines.append(json.loads(line))
+            figures = json.loads(line)
         except ValueError:
             break
+        if not (isinstance(figures, dict) and type(figures.get("step")) is int):
+            break
+        lines.append(figures)
     return lines
 
 

@@ -1,7 +1,7 @@
 """The Keras callback of a run: logs, evaluates, saves, and stops between two steps."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from .settings import PretrainingSettings
 from .state import save_state
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
+_LEFT_OUT = "nonfinite_steps"
+_MOST_LOST = 10  # steps in a row that may be left out
 
 
 class Recorder(keras.callbacks.Callback):
@@ -28,8 +30,9 @@ class Recorder(keras.callbacks.Callback):
         run: the folder.
         settings: resolved ones.
         step: weight updates that were done before.
+        end: those that will be when this phase ends; it ends with a line.
         length: T of this phase.
-        means: running means of the checkpoint that is resumed, by name.
+        means: running means of the checkpoint that is resumed, if there is one.
         lines: of the log so far; it is added to.
         evaluate: gives held-out figures; ``None`` if nothing is held out.
         writes: whether this host writes files.
@@ -46,8 +49,9 @@ class Recorder(keras.callbacks.Callback):
         run: Path,
         settings: PretrainingSettings,
         step: int,
+        end: int,
         length: int,
-        means: Mapping[str, np.ndarray],
+        means: Sequence[np.ndarray],
         lines: list[dict[str, Any]],
         evaluate: Callable[[], Mapping[str, float]] | None,
         writes: bool,
@@ -59,22 +63,18 @@ class Recorder(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.run, self.settings, self.length = run, settings, length
-        self.step, self.lines, self.evaluate = step, lines, evaluate
+        self.step, self.end, self.lines, self.evaluate = step, end, lines, evaluate
         self.writes, self.keep, self.draw = writes, keep, draw
         self.on_line, self.progress, self.check_stop = on_line, progress, check_stop
         self._means, self._batches = means, 0
-        self._skipped, self._line_step = 0, step
-
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        counter = getattr(self.model.optimizer, "nonfinite_steps", None)
-        self._skipped = 0 if counter is None else _number(counter)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         # fit has just set them to 0.
-        for variable in self.model.metrics_variables:
-            if variable.path in self._means:
-                variable.assign(self._means[variable.path])
-        self._means = {}
+        if self._means:
+            pairs = zip(self.model.metrics_variables, self._means, strict=True)
+            for variable, value in pairs:
+                variable.assign(value)
+        self._means = []
 
     def on_train_batch_end(
         self, batch: int, logs: Mapping[str, Any] | None = None
@@ -85,7 +85,7 @@ class Recorder(keras.callbacks.Callback):
         self.step += 1
         self.progress(self.step, self.settings.batch_size * self.length, logs or {})
         saving, evaluating = self._due("save_every"), self._due("evaluate_every")
-        if saving or evaluating or self._due("log_every"):
+        if saving or evaluating or self._due("log_every") or self.step == self.end:
             self._report(evaluating=evaluating)
         if saving:
             self._save()
@@ -93,6 +93,7 @@ class Recorder(keras.callbacks.Callback):
             self.check_stop()
         except Stopped:
             if not saving:
+                self._finite_means()  # raises rather than save what is spoilt
                 self._save()
             raise
 
@@ -101,22 +102,18 @@ class Recorder(keras.callbacks.Callback):
         return self.step % every == 0 or self.step == self.settings.steps
 
     def _report(self, *, evaluating: bool) -> None:
-        self._fetch()
-        # What Keras logs is a mean of the devices' means, whatever their weights.
-        results = self.model.get_metrics_result()
-        means = {name: _number(value) for name, value in results.items()}
-        self._check_finite(means)
+        means = self._finite_means()
         line = {"step": self.step, "length": self.length, **_with_perplexity(means)}
-        rate = self.model.optimizer.learning_rate
-        line["learning_rate"] = _number(rate)
-        if self._skipped:
-            line["nonfinite_steps"] = self._skipped
+        line["learning_rate"] = _number(self.model.optimizer.learning_rate)
+        if left_out := self._left_out():
+            line[_LEFT_OUT] = left_out
         self.model.reset_metrics()
         if evaluating and self.evaluate is not None:
             held_out = _with_perplexity(self.evaluate())
-            line |= {f"evaluation_{name}": held_out[name] for name in held_out}
+            held_out = {f"evaluation_{name}": held_out[name] for name in held_out}
+            self._check_finite(held_out)
+            line |= held_out
             self.model.reset_metrics()
-        self._line_step = self.step
         self.lines.append(line)
         if self.writes:
             append_log(self.run, line)
@@ -124,32 +121,55 @@ class Recorder(keras.callbacks.Callback):
                 draw_curves(self.lines, self.run / CURVES)
         self.on_line(line)
 
-    def _check_finite(self, means: Mapping[str, float]) -> None:
-        optimizer = self.model.optimizer
-        if hasattr(optimizer, "nonfinite_steps"):
-            skipped = _number(optimizer.nonfinite_steps) - self._skipped
-            self._skipped += int(skipped)
-            going_on = self.settings.on_nonfinite == "skip"
-            if skipped and not (going_on and skipped < self.step - self._line_step):
-                raise self._nonfinite_gradient(optimizer)
-            if skipped:
-                return
-        wrong = [name for name, value in means.items() if not math.isfinite(value)]
-        if wrong:
-            raise TrainingError(
-                f"step {self.step}: {wrong[0]} is not finite",
-                where=self.run,
-                hint="Try a lower learning rate; the last checkpoint is sound.",
-            )
+    def _finite_means(self) -> dict[str, float]:
+        """The means since the last line, without those that a left-out step spoilt.
 
-    def _nonfinite_gradient(self, optimizer: Any) -> TrainingError:
+        Raises:
+            TrainingError: one is not finite, or steps were left out and that is not
+                wanted, or nothing else has happened for a while.
+        """
+        self._fetch()
+        # What Keras logs is a mean of the devices' means, whatever their weights.
+        results = self.model.get_metrics_result()
+        means = {name: _number(value) for name, value in results.items()}
+        left_out = self._left_out() - _left_out_until(self.lines)
+        if left_out:
+            self._check_progress()
+        else:
+            self._check_finite(means)
+        return {name: value for name, value in means.items() if math.isfinite(value)}
+
+    def _check_finite(self, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"step {self.step}: {name} is not finite",
+                    where=self.run,
+                    hint="Try a lower learning rate; the last checkpoint is sound.",
+                )
+
+    def _left_out(self) -> int:
+        """How many steps of the run changed nothing; only our optimizer knows."""
+        counter = getattr(self.model.optimizer, "nonfinite_steps", None)
+        return 0 if counter is None else _number(counter)
+
+    def _check_progress(self) -> None:
+        optimizer = self.model.optimizer
+        lost = self.step - _last_sound(self.lines, self.step, self._left_out())
+        if self.settings.on_nonfinite == "skip" and lost < _MOST_LOST:
+            # The next one that is not finite is told as the first.
+            optimizer.nonfinite_step.assign(-1)
+            return
         tensor = self.model.trainable_variables[_number(optimizer.nonfinite_tensor)]
-        return TrainingError(
-            f"step {_number(optimizer.nonfinite_step) + 1}: the gradient of "
-            f"{tensor.path} is not finite",
+        what = f"step {_number(optimizer.nonfinite_step) + 1}: the gradient of "
+        what += f"{tensor.path} is not finite"
+        if self.settings.on_nonfinite == "skip":
+            what += f", and {lost} steps in a row were left out"
+        raise TrainingError(
+            what,
             where=self.run,
             hint="No weight was changed by it, and the last checkpoint is sound: try a "
-            "lower learning rate, or --on-nonfinite skip.",
+            "lower learning rate, or --on-nonfinite skip, in a new run.",
         )
 
     def _save(self) -> None:
@@ -162,6 +182,27 @@ class Recorder(keras.callbacks.Callback):
         """Give the variables the values that JAX keeps to itself during ``fit``."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
+
+
+def _left_out_until(lines: list[dict[str, Any]]) -> int:
+    """The steps that had been left out when the last line was written."""
+    return lines[-1].get(_LEFT_OUT, 0) if lines else 0
+
+
+def _last_sound(lines: list[dict[str, Any]], step: int, left_out: int) -> int:
+    """The last line's step since which not all steps were left out; 0 if there is none.
+
+    Args:
+        lines: of the log so far.
+        step: of today.
+        left_out: how many steps of the run were left out until today.
+    """
+    for line in [*reversed(lines), {"step": 0}]:
+        before = line.get(_LEFT_OUT, 0)
+        if left_out - before < step - line["step"]:
+            break
+        step, left_out = line["step"], before
+    return step
 
 
 def _number(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import ConfigError
 from ..masking import MaskingSettings
+from ..optimizers import Decay, LearningRate
 
 Optimizer = Literal["adamw", "lamb"]
 ComputeDtype = Literal["float32", "bfloat16"]
@@ -21,10 +22,18 @@ class Phase:
     Args:
         length: T, tokens of a row.
         share: of all steps, in (0, 1].
+
+    Raises:
+        ConfigError: a value is out of its range.
     """
 
     length: int
     share: float
+
+    def __post_init__(self) -> None:
+        _check_count("length", self.length)
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"share={self.share!r}", expected="above 0, at most 1")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,7 @@ class PretrainingSettings:
         learning_rate: the highest.
         warmup_steps: until it is reached.
         decay: of the learning rate afterwards, see ``kbert.LearningRate``.
+        decay_power: of a polynomial decay.
         optimizer: ``adamw``, or Keras' ``lamb`` for very large batches.
         weight_decay: not applied to biases and normalisations.
         bias_correction: of AdamW; the original has none.
@@ -51,7 +61,8 @@ class PretrainingSettings:
         save_every: steps between checkpoints; by default a tenth of all.
         log_every: steps between lines of ``log.jsonl``; by default a hundredth.
         evaluate_every: steps between evaluations; by default as ``save_every``.
-        on_nonfinite: ``stop``, or ``skip`` the update, count it and go on.
+        on_nonfinite: ``stop``, or ``skip`` the update, count it and go on, unless ten
+            in a row are skipped.
         strategy: how devices and hosts share the work, see ``kbert pretrain --help``.
             Each of them has an equal part of every batch; with ``lamb`` each one
             clips the gradient of its part.
@@ -69,7 +80,8 @@ class PretrainingSettings:
     accumulate: int = 1
     learning_rate: float = 1e-4
     warmup_steps: int = 0
-    decay: str = "linear"
+    decay: Decay = "linear"
+    decay_power: float = 0.5
     optimizer: Optimizer = "adamw"
     weight_decay: float = 0.01
     bias_correction: bool = False
@@ -102,17 +114,34 @@ class PretrainingSettings:
                 f"accumulate={self.accumulate} with batch_size={self.batch_size}",
                 expected="batch_size to be a multiple of accumulate",
             )
+        if not 0 <= self.seed < 1 << 32:
+            raise ConfigError(f"seed={self.seed}", expected="0 to 2^32 - 1")
         for name in ("weight_decay", "clip_norm"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name}={value!r}", expected="a number from 0 up")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigError(
+                f"learning_rate={self.learning_rate!r}", expected="a number above 0"
+            )
+        if self.optimizer == "lamb" and self.on_nonfinite == "skip":
+            raise ConfigError(
+                "on_nonfinite='skip' with optimizer='lamb'", expected="'adamw'"
+            )
+        self.schedule()
 
     def resolve(self, lengths: Sequence[int], *, hosts: int) -> "PretrainingSettings":
         """Fill in what was left open, for data of these lengths.
 
         Raises:
-            ConfigError: the phases do not fit the data.
+            ConfigError: the phases do not fit the data, or the streams the batches.
         """
+        streams, batch = self.streams or hosts, self.batch_size // self.accumulate
+        if streams % hosts or batch % streams:
+            raise ConfigError(
+                f"streams={streams} on {hosts} hosts with {batch} rows at once",
+                expected="a multiple of the hosts that divides the rows",
+            )
         tenth = max(1, self.steps // 10)
         save_every = self.save_every or tenth
         return dataclasses.replace(
@@ -121,7 +150,17 @@ class PretrainingSettings:
             save_every=save_every,
             log_every=self.log_every or max(1, self.steps // 100),
             evaluate_every=self.evaluate_every or save_every,
-            streams=self.streams or hosts,
+            streams=streams,
+        )
+
+    def schedule(self) -> LearningRate:
+        """The learning rate of each step."""
+        return LearningRate(
+            self.learning_rate,
+            steps=self.steps,
+            warmup_steps=self.warmup_steps,
+            decay=self.decay,
+            power=self.decay_power,
         )
 
     def spans(self) -> list[tuple[Phase, int, int]]:
@@ -157,15 +196,12 @@ def parse_phase(text: str) -> Phase:
     """
     length, colon, share = text.partition(":")
     try:
-        phase = Phase(int(length), float(share) if colon else 1.0)
+        return Phase(int(length), float(share) if colon else 1.0)
     except ValueError:
-        phase = Phase(0, 0.0)
-    if phase.length < 1 or not 0 < phase.share <= 1:
         raise ConfigError(
             f"phase {text!r}",
             expected="a length and its share of the steps, as in 128:0.9",
-        )
-    return phase
+        ) from None
 
 
 def _default_phases(lengths: Sequence[int]) -> tuple[Phase, ...]:

@@ -12,6 +12,7 @@ from ..heads import build_head
 from ..model import Bert, model_variables, new_bert
 from ..pretraining_data import PretrainingData
 from ..tokenizer import Tokenizer
+from .settings import PretrainingSettings
 
 
 def starting_model(
@@ -37,7 +38,7 @@ def starting_model(
     heads = ("masked_lm",)
     if data.objective != "none":
         heads += ("next_sentence",)
-    if _is_model(config):
+    if is_model(config):
         bert = _continued(config, data, heads, dtype)
         return bert if dropout is None else _with_dropout(bert, dropout, dtype)
     chosen = _config(config, data)
@@ -60,6 +61,20 @@ def _with_dropout(bert: Bert, dropout: float, dtype: str) -> Bert:
     return dataclasses.replace(bert, encoder=other.encoder, heads=other.heads)
 
 
+def check_phases(settings: PretrainingSettings, data: PretrainingData) -> None:
+    """Raise ``ConfigError`` if a phase has no data, or fewer shards than streams."""
+    for phase in settings.phases:
+        shards = len(data.shards(phase.length))
+        if shards < settings.streams:
+            raise ConfigError(
+                f"streams={settings.streams} with {shards} shards of length "
+                f"{phase.length}",
+                where=data.path,
+                expected="at least one shard for each stream",
+                hint="Make the data with more shards, or train on fewer hosts.",
+            )
+
+
 def check_lengths(bert: Bert, lengths: Sequence[int], *, where: Path) -> None:
     """Raise ``ConfigError`` if a phase is longer than the model takes."""
     longest = bert.config.max_sequence_length
@@ -71,7 +86,8 @@ def check_lengths(bert: Bert, lengths: Sequence[int], *, where: Path) -> None:
         )
 
 
-def _is_model(config: str | os.PathLike[str] | BertConfig) -> bool:
+def is_model(config: str | os.PathLike[str] | BertConfig) -> bool:
+    """Whether that is a model to continue from, and no size or config."""
     if isinstance(config, BertConfig) or config in SIZES:
         return False
     return Path(config).suffix != ".json"

@@ -6,22 +6,26 @@ appears by one rename. The position in the data is the step.
 """
 
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from .. import io
+from ..checkpoints.safetensors_files import write_safetensors
 from ..config import read_json_object
-from ..errors import CheckpointError, KbertError, TrainingError
+from ..errors import CheckpointError, KbertError, KbertWarning, TrainingError
 
 FOLDER = "checkpoints"
 _STATE = "state.safetensors"
 _NAME = re.compile(r"step-(\d{8,})")
+# Keras counts those without a name over the whole process.
+_COUNTED = re.compile(r"(seed_generator)_\d+")
 
 
 def variables_of(model: keras.Model) -> dict[str, keras.Variable]:
@@ -32,7 +36,7 @@ def variables_of(model: keras.Model) -> dict[str, keras.Variable]:
         "means": model.metrics_variables,
     }
     return {
-        f"{group}/{number:04d}/{variable.path}": variable
+        _stable(f"{group}/{number:04d}/{variable.path}"): variable
         for group, members in groups.items()
         for number, variable in enumerate(members)
     }
@@ -42,6 +46,8 @@ def save_state(
     model: keras.Model, run: Path, *, step: int, keep: int, write: bool = True
 ) -> None:
     """Write the checkpoint of ``step``, then delete all but the newest ``keep``.
+
+    What is newer than ``step`` is deleted too: the run passed over it as damaged.
 
     Args:
         model: what is saved.
@@ -55,49 +61,59 @@ def save_state(
         TrainingError: a number in it is not finite; then nothing is written.
         OutputError: it cannot be written; the older ones are untouched.
     """
+    # A scalar becomes an array of one number.
     arrays = {
         name: np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
         for name, variable in variables_of(model).items()
     }
-    for name, values in arrays.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise TrainingError(
-                f"step {step}: {name} is not finite",
-                where=run,
-                hint="The checkpoint before is kept: resume with a lower learning "
-                "rate in a new run, or with --on-nonfinite skip.",
-            )
+    _check_finite(arrays, where=run, step=step)
     if not write:
         return
     path = run / FOLDER / f"step-{step:08d}"
     with io.atomic_directory(path, overwrite=True) as folder:
         with io.writing(path):
-            save_file(arrays, folder / _STATE)
+            write_safetensors(folder / _STATE, arrays, metadata={})
         entry = io.file_entry(folder / _STATE)
         manifest = {"step": step, "variables": len(arrays), "files": {_STATE: entry}}
         io.write_json(folder / io.MANIFEST, manifest)
-    for old in checkpoints(run)[:-keep]:
-        io.remove(old)
+    older = [one for one in checkpoints(run) if _step(one) <= step]
+    for other in checkpoints(run):
+        if other not in older[-keep:]:
+            io.remove(other)
 
 
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, the newest last."""
     found = (run / FOLDER).glob("step-*") if (run / FOLDER).is_dir() else ()
-    return sorted(path for path in found if _NAME.fullmatch(path.name))
+    return sorted((one for one in found if _NAME.fullmatch(one.name)), key=_step)
 
 
-def newest_state(
-    run: Path, *, warn: Callable[[str], None]
-) -> tuple[int, dict[str, np.ndarray]] | None:
-    """The newest checkpoint that is whole: its step and its arrays; ``None`` if none.
+def newest_state(run: Path) -> tuple[int, dict[str, np.ndarray]] | None:
+    """The newest checkpoint: its step and its arrays; ``None`` if there is none yet.
 
-    A damaged one is passed over for the one before, and ``warn`` is told.
+    Raises:
+        CheckpointError: all are damaged.
+
+    Warns:
+        KbertWarning: a damaged one is passed over for the one before.
     """
+    damage: KbertError | None = None
     for path in reversed(checkpoints(run)):
         try:
-            return _read(path)
+            found = _read(path)
         except KbertError as error:
-            warn(f"{error} The checkpoint before it is used.")
+            damage = damage or error
+            continue
+        if damage is not None:
+            message = f"{damage} The checkpoint {path.name} is used instead."
+            warnings.warn(message, KbertWarning, stacklevel=2)
+        return found
+    if damage is not None:
+        raise CheckpointError(
+            f"no checkpoint is whole: {damage.what}",
+            where=damage.where,
+            hint="Start the run again with --overwrite and without --resume.",
+        )
     return None
 
 
@@ -113,7 +129,7 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], *, where: Path) -
     wrong += [
         name
         for name, variable in variables.items()
-        if name in arrays and tuple(variable.shape) != arrays[name].shape
+        if name in arrays and (tuple(variable.shape) or (1,)) != arrays[name].shape
     ]
     if wrong:
         raise CheckpointError(
@@ -122,7 +138,27 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], *, where: Path) -
             hint="Resume with the version of kbert that wrote it.",
         )
     for name, variable in variables.items():
-        variable.assign(arrays[name])
+        variable.assign(arrays[name].reshape(variable.shape))
+
+
+def _check_finite(arrays: dict[str, np.ndarray], *, where: Path, step: int) -> None:
+    """Raise ``TrainingError`` if a weight or a number of the optimizer is not finite.
+
+    The running means may be: a step that was left out can have spoilt them.
+    """
+    for name, values in arrays.items():
+        checked = values.dtype.kind == "f" and not name.startswith("means/")
+        if checked and not np.isfinite(values).all():
+            raise TrainingError(
+                f"step {step}: {name} is not finite",
+                where=where,
+                hint="The checkpoint before is kept. Try a lower learning rate in a "
+                "new run.",
+            )
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _read(path: Path) -> tuple[int, dict[str, np.ndarray]]:
@@ -137,7 +173,12 @@ def _read(path: Path) -> tuple[int, dict[str, np.ndarray]]:
         raise CheckpointError(f"cannot be read: {error}", where=path) from error
     if len(arrays) != manifest.get("variables"):
         raise CheckpointError(f"holds {len(arrays)} variables", where=path)
-    return step, arrays
+    return step, {_stable(name): values for name, values in arrays.items()}
+
+
+def _stable(name: str) -> str:
+    """A variable's name without what a second model in one process changes."""
+    return _COUNTED.sub(r"\1", name)
 
 
 def _entry(files: dict[str, Any], path: Path) -> dict[str, Any]:

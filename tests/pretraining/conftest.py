@@ -1,7 +1,43 @@
-"""Small shards of known records."""
+"""Small shards of known records, small data of text, and short runs."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pretraining_runs as runs
 import pytest
 from pretraining_records import Data, dynamic_record, static_record, write_shards
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Gives the folder of data with some choices, made once."""
+    folders: dict[str, Path] = {}
+
+    def find(**choices: Any) -> Path:
+        key = repr(choices)
+        if key not in folders:
+            folder = tmp_path_factory.mktemp("made") / "of"
+            folders[key] = runs.make_data(folder, **choices)
+        return folders[key]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def unlabelled(made: Callable[..., Path]) -> Path:
+    """Data of objective none."""
+    return made(objective="none")
+
+
+@pytest.fixture(scope="session")
+def whole_run(unlabelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short run that nothing stopped; tests never change it."""
+    import kbert
+
+    run = tmp_path_factory.mktemp("whole") / "run"
+    kbert.pretrain(unlabelled, run, config=runs.config(), settings=runs.settings())
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,93 @@
+"""The folder of a run: who holds it, and ``run.json``, which says what the run is."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import io
+from ..config import read_json_object
+from ..errors import OutputError
+from ..fingerprints import check_same
+from .state import FOLDER
+
+_RUN = "run.json"
+_OWN = ".kbert-"
+
+
+@contextlib.contextmanager
+def held(run: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Hold the folder for this process, ready for a run to begin or to go on.
+
+    To resume where no run has begun is to begin one: a run can be killed at once.
+
+    Args:
+        run: the folder.
+        resume: go on with the run that stands there, if there is one.
+        overwrite: replace what stands there.
+
+    Raises:
+        OutputError: another process holds it, or something stands there.
+    """
+    with io.writing(run):
+        run.mkdir(parents=True, exist_ok=True)
+    try:
+        with io.lock(run):
+            if not (resume and (run / _RUN).exists()):
+                _make_room(run, overwrite=overwrite)
+            io.remove_temporaries(run)
+            io.remove_temporaries(run / FOLDER)
+            yield
+    finally:
+        with contextlib.suppress(OSError):
+            run.rmdir()  # if nothing has got there
+
+
+def describe(run: Path, what: Mapping[str, Any], *, resume: bool, write: bool) -> None:
+    """Write down what the run is, or check that it is still that.
+
+    Args:
+        run: the folder.
+        what: everything that decides what the run computes.
+        resume: whether an older description counts.
+        write: whether this host writes files.
+
+    Raises:
+        ConfigError: the run that is resumed was another one.
+    """
+    path = run / _RUN
+    if resume and path.exists():
+        hint = "Resume with the settings that it began with, or start another run."
+        check_same(read_json_object(path), _as_json(what), where=run, hint=hint)
+    elif write:
+        io.write_json(path, what)
+
+
+def description(run: Path) -> dict[str, Any]:
+    """What ``describe`` wrote."""
+    return read_json_object(run / _RUN)
+
+
+def _make_room(run: Path, *, overwrite: bool) -> None:
+    """Delete what stands in the folder, or raise if that is not wanted."""
+    entries = [one for one in run.iterdir() if not one.name.startswith(_OWN)]
+    if entries and not overwrite:
+        known = (run / _RUN).exists()
+        raise OutputError(
+            "holds a run" if known else f"holds {entries[0].name!r}, and no run",
+            where=run,
+            hint=("Go on with --resume, " if known else "Choose another output, ")
+            + "or replace it with --overwrite (resume=True, overwrite=True in Python).",
+        )
+    # What makes it a run goes first: a kill between leaves no half of one.
+    for entry in sorted(entries, key=lambda one: one.name != _RUN):
+        io.remove(entry)
+
+
+def _as_json(value: Any) -> Any:
+    """Tuples as lists, as they come back from a file."""
+    if isinstance(value, Mapping):
+        return {key: _as_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    return value

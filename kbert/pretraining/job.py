@@ -1,0 +1,211 @@
+"""A compiled model and its data → trained, phase by phase, and saved."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .. import __version__
+from ..checkpoints import save
+from ..errors import ConfigError
+from ..model import Bert
+from ..objective import PretrainingModel
+from ..pretraining_data import PretrainingData, Shard
+from .board import Board
+from .curves import can_draw
+from .damage import naming_bad_records
+from .dataset import evaluation_dataset, record_format, training_dataset
+from .folder import description
+from .journal import read_log, rewind_log
+from .recorder import Progress, Recorder
+from .settings import Phase, PretrainingSettings
+from .state import newest_state, restore
+from .strategies import Devices
+
+MODEL = "model"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run from its newest checkpoint to its end.
+
+    Args:
+        run: the folder.
+        rows: the data.
+        settings: resolved ones.
+        devices: what shares the work.
+        bert: what is trained.
+        model: of it, compiled.
+        keep: checkpoints to keep.
+        progress: told of each step, see ``Recorder``.
+    """
+
+    run: Path
+    rows: PretrainingData
+    settings: PretrainingSettings
+    devices: Devices
+    bert: Bert
+    model: PretrainingModel
+    keep: int
+    progress: Progress
+
+    def train(self, check_stop: Callable[[], None]) -> None:
+        """Go through the phases, from where the newest checkpoint is."""
+        step, means = self._restored()
+        lines = rewind_log(self.run, step=step) if self.devices.writes else []
+        with Board(self.run / "tensorboard", on=self.devices.writes) as board:
+            for phase, start, end in self.settings.spans():
+                if step >= end:
+                    continue
+                recorder = Recorder(
+                    run=self.run,
+                    settings=self.settings,
+                    step=step,
+                    end=end,
+                    length=phase.length,
+                    means=means,
+                    lines=lines,
+                    evaluate=self._evaluation(phase),
+                    writes=self.devices.writes,
+                    keep=self.keep,
+                    draw=can_draw(),
+                    on_line=board.add,
+                    progress=self.progress,
+                    check_stop=check_stop,
+                )
+                self._fit(phase, recorder, done=step - start, steps=end - step)
+                step, means = end, []
+
+    def finish(self) -> Bert:
+        """Write the model directory, with what was measured at the end."""
+        lines = read_log(self.run)
+        last = {**lines[-1]} if lines else {}
+        trained = Bert(
+            self.bert.config,
+            self.bert.encoder,
+            self.bert.tokenizer,
+            self.bert.heads,
+            training={
+                **description(self.run),
+                "metrics": last,
+                "versions": _versions(),
+            },
+        )
+        if self.devices.writes:
+            save(trained, self.run / MODEL, overwrite=True)
+        return trained
+
+    def _restored(self) -> tuple[int, list[np.ndarray]]:
+        """The step of the newest checkpoint, and the running means that it had."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        found = newest_state(self.run)
+        steps = self.devices.gather(found[0] if found else 0)
+        if len(set(steps)) > 1:
+            raise ConfigError(
+                f"the hosts see checkpoints of the steps {steps}",
+                where=self.run,
+                expected="the same on all hosts",
+                hint="Give them an output folder that they share.",
+            )
+        if found is None:
+            return 0, []
+        step, arrays = found
+        restore(self.model, arrays, where=self.run)
+        means = map(keras.ops.convert_to_numpy, self.model.metrics_variables)
+        return step, list(means)
+
+    def _fit(self, phase: Phase, recorder: Recorder, *, done: int, steps: int) -> None:
+        settings, devices = self.settings, self.devices
+        micro = settings.batch_size // settings.accumulate
+        self.model.expected_predictions = self._expected_predictions(phase)
+        # Each phase has its own static shape, hence its own compiled step.
+        self.model.make_train_function(force=True)
+        self.model.make_test_function(force=True)
+        batches = devices.distribute(
+            lambda: training_dataset(
+                self.rows,
+                length=phase.length,
+                batch_size=micro,
+                masking=None if self.rows.static_masks else settings.masking,
+                seed=settings.seed,
+                start_step=done * settings.accumulate,
+                streams=settings.streams,
+                host=devices.host,
+                num_hosts=devices.hosts,
+                vocabulary_size=self.bert.config.vocabulary_size,
+            )
+        )
+        form = record_format(
+            self.rows,
+            phase.length,
+            vocabulary_size=self.bert.config.vocabulary_size,
+        )
+        own = own_shards(self.rows, phase.length, devices)
+        with naming_bad_records(own, form):
+            self.model.fit(
+                batches,
+                steps_per_epoch=steps * settings.accumulate,
+                callbacks=[recorder],
+                verbose=0,
+                shuffle=False,
+            )
+
+    def _evaluation(self, phase: Phase) -> Callable[[], Mapping[str, float]] | None:
+        held_out = self.rows.shards(phase.length, "evaluation")
+        if not held_out:
+            return None
+        settings = self.settings
+        batch_size = settings.batch_size // settings.accumulate
+        records = sum(shard.records for shard in held_out)
+        batches = self.devices.distribute_evaluation(
+            evaluation_dataset(
+                self.rows,
+                length=phase.length,
+                batch_size=batch_size,
+                masking=None if self.rows.static_masks else settings.masking,
+                seed=settings.seed,
+                vocabulary_size=self.bert.config.vocabulary_size,
+            )
+        )
+
+        def evaluate() -> Mapping[str, float]:
+            figures = self.model.evaluate(
+                batches,
+                steps=math.ceil(records / batch_size),
+                verbose=0,
+                return_dict=True,
+            )
+            return {name: value for name, value in figures.items() if name != "loss"}
+
+        return evaluate
+
+    def _expected_predictions(self, phase: Phase) -> float:
+        """Masked tokens of an average row, see ``PretrainingModel``."""
+        shards = self.rows.shards(phase.length)
+        records = sum(shard.records for shard in shards)
+        tokens = sum(shard.tokens or shard.records * phase.length for shard in shards)
+        if self.rows.static_masks:
+            slots, rate = self.rows.max_predictions(phase.length), 0.15
+        else:
+            masking = self.settings.masking
+            slots, rate = masking.slots(phase.length), masking.mask_rate
+        return float(min(slots, rate * tokens / records))
+
+
+def own_shards(
+    rows: PretrainingData, length: int, devices: Devices
+) -> tuple[Shard, ...]:
+    """Those that ``training_dataset`` reads on this host."""
+    return rows.shards(length)[devices.host :: devices.hosts]
+
+
+def _versions() -> dict[str, str]:
+    versions = {"kbert": __version__, "keras": keras.__version__}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        versions["tensorflow"] = tf.__version__
+    return versions

@@ -1,0 +1,28 @@
+"""kbert/pretraining/curves.py"""
+
+import importlib.util
+
+import pytest
+
+from kbert.pretraining import curves
+
+LINES = [
+    {"step": 2, "masked_lm_loss": 3.5, "learning_rate": 0.25},
+    {"step": 4, "learning_rate": 0.125},
+    {"step": 6, "masked_lm_loss": 3.0, "evaluation_masked_lm_loss": 4.0},
+]
+
+
+@pytest.mark.skipif(not curves.can_draw(), reason="no matplotlib: kbert[plots]")
+@pytest.mark.parametrize("lines", [LINES, LINES[:1]])
+def test_a_picture_is_drawn_of_what_there_is(tmp_path, lines):
+    curves.draw_curves(lines, tmp_path / "curves.png")
+
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_matplotlib_nothing_can_be_drawn(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    assert not curves.can_draw()
