@@ -222,7 +222,7 @@ def test_programs_are_refused_unread_as_file_and_in_a_folder(tmp_path, file, mes
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("./missing", r"./missing: no such folder; expected a kbert model directory"),
+        ("./missing", r"./missing: no such folder; expected a bundled name"),
         (
             "bert-base-uncased",
             r"no folder or preset is called 'bert-base-uncased'; .*Go",
