@@ -242,6 +242,16 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     ends with the same bits.
 
     \b
+    --strategy gives an equal part of every batch to
+      mirrored       each GPU of this host, or each of --devices parts of its CPU
+      multi-worker   each host: the same command on all, with the addresses in
+                     TF_CONFIG, and an output folder that they share
+      tpu            each core of this host's TPU
+      data-parallel  each device that JAX sees, on one host or several; with
+                     KERAS_BACKEND=jax and, on several, KERAS_DISTRIBUTION_*
+    The README has the commands.
+
+    \b
     Examples:
       kbert pretrain data -o run --config mini --steps 20000 --batch-size 64 \\
           --learning-rate 5e-4 --warmup-steps 1000 --compute-dtype bfloat16
@@ -278,6 +288,7 @@ def _warnings_in_one_line() -> Iterator[None]:
                 show(message, category, *place)
 
         warnings.showwarning = showwarning
+        warnings.simplefilter("always", KbertWarning)
         yield
 
 

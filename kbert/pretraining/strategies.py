@@ -78,6 +78,8 @@ def open_devices(strategy: Strategy, *, devices: int | None = None) -> Devices:
             f"devices={devices} with strategy {strategy!r}",
             expected="strategy 'mirrored' or 'data-parallel'",
         )
+    if backend != "tensorflow":
+        _leave_gpus_to_keras()
     if strategy == "mirrored":
         return TensorFlowDevices(_mirrored(devices))
     if strategy == "multi-worker":
@@ -202,7 +204,7 @@ class TensorFlowDevices:
         ) as error:
             if self.hosts == 1:
                 raise
-            raise TrainingError("another host is gone", hint=_RESUME) from error
+            raise _host_is_gone(error) from error
 
 
 class JaxDevices:
@@ -251,9 +253,15 @@ class JaxDevices:
         try:
             yield
         except jax.errors.JaxRuntimeError as error:
-            if self.hosts == 1:
+            own = str(error).startswith(("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"))
+            if self.hosts == 1 or own:
                 raise
-            raise TrainingError("another host is gone", hint=_RESUME) from error
+            raise _host_is_gone(error) from error
+
+
+def _host_is_gone(error: Exception) -> TrainingError:
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0][:80]
+    return TrainingError(f"another host is gone ({reason})", hint=_RESUME)
 
 
 def _split(batches: Any, parts: int) -> Any:
@@ -284,6 +292,15 @@ def _mirrored(count: int | None) -> Any:
         )
     _make_tensorflow_cpus(count)
     return tf.distribute.MirroredStrategy([f"CPU:{one}" for one in range(count)])
+
+
+def _leave_gpus_to_keras() -> None:
+    """TensorFlow, which only prepares the batches, would take all of their memory."""
+    import tensorflow as tf
+
+    # It cannot be told so any more once it has begun.
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
 
 
 def _make_tensorflow_cpus(count: int) -> None:
