@@ -87,5 +87,6 @@ def test_adamw_takes_the_same_steps_and_leaves_out_the_same_one(in_jax):
         optimizer.apply([tf.constant(one) for one in slopes], variables)
 
     assert in_jax["adamw/counters"].tolist() == [1, 2, 1]
-    np.testing.assert_allclose(in_jax["adamw/weight"], variables[0].numpy(), atol=1e-6)
-    np.testing.assert_allclose(in_jax["adamw/bias"], variables[1].numpy(), atol=1e-6)
+    # 1 - 0.999 has lost three digits in float32 on one of them; five steps of 0.1.
+    np.testing.assert_allclose(in_jax["adamw/weight"], variables[0].numpy(), atol=2e-5)
+    np.testing.assert_allclose(in_jax["adamw/bias"], variables[1].numpy(), atol=2e-5)
