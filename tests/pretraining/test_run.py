@@ -172,9 +172,12 @@ def trained_weights(run):
     return {path: one.numpy() for path, one in model_variables(bert).items()}
 
 
+OPTIMIZERS = [("adamw", 1e-5), pytest.param("lamb", 1e-3, marks=pytest.mark.slow)]
+
+
 # Without dropout, whose masks would be others, both see the same rows and masks. The
 # first steps of LAMB are the signs of gradients, also of those that are mere rounding.
-@pytest.mark.parametrize(("optimizer", "bound"), [("adamw", 1e-5), ("lamb", 1e-3)])
+@pytest.mark.parametrize(("optimizer", "bound"), OPTIMIZERS)
 def test_an_accumulated_batch_is_the_whole_one(unlabelled, tmp_path, optimizer, bound):
     for number in (1, 2):
         settings = runs.settings(

@@ -84,7 +84,7 @@ def test_every_variable_comes_back(tmp_path):
 
 def test_dropout_seeds_and_the_optimizer_of_a_keras_model_are_among_them():
     inputs = keras.Input((3,))
-    outputs = keras.layers.Dropout(0.5)(keras.layers.Dense(2)(inputs))
+    outputs = keras.layers.Dropout(0.5)(keras.layers.Dense(2, name="dense")(inputs))
     model = keras.Model(inputs, outputs)
     model.compile(AdamW(gradient_accumulation_steps=2), loss="mse")
     model.optimizer.build(model.trainable_variables)
