@@ -123,7 +123,9 @@ def test_skipping_gives_up_when_ten_steps_in_a_row_were_left_out(
 
 
 # The first step makes weights of 1e30; all gradients after it overflow.
-@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", pytest.param("lamb", marks=pytest.mark.slow)]
+)
 def test_a_learning_rate_far_too_high_never_leaves_a_bad_checkpoint(
     unlabelled, tmp_path, optimizer
 ):

@@ -229,6 +229,7 @@ def test_records_of_google_s_schema_are_trained_on(googles, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_swapped_sentences_are_trained_on(made, tmp_path):
     settings = runs.settings(steps=1, evaluate_every=1)
     kbert.pretrain(
@@ -239,6 +240,7 @@ def test_swapped_sentences_are_trained_on(made, tmp_path):
     assert {"next_sentence_loss", "evaluation_next_sentence_accuracy"} <= set(line)
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_on_also_in_more_words(finished, made, tmp_path):
     tokens = [*runs.TOKENS, "ab", "##c"]
     settings = runs.settings(steps=1, learning_rate=1e-6, warmup_steps=0, dropout=None)
@@ -260,6 +262,7 @@ def test_a_model_is_trained_on_also_in_more_words(finished, made, tmp_path):
         np.testing.assert_allclose(after[path][: len(old)], old, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_seed(unlabelled, whole_run, tmp_path):
     settings = runs.settings(seed=6, steps=2)
     kbert.pretrain(unlabelled, tmp_path, config=runs.config(), settings=settings)
