@@ -263,7 +263,7 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     import_tensorflow()
     settings = _settings(options)
     from kbert.pretraining import pretrain
-    from kbert.pretraining.curves import can_draw
+    from kbert.training.curves import can_draw
 
     if not can_draw():
         click.echo("No curves.png: pip install 'kbert[plots]' draws it.", err=True)

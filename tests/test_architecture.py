@@ -50,11 +50,12 @@ RANKS = {
     "objective": 7,
     "checkpoints": 7,
     "features": 8,
-    "pretraining": 8,
     "mask_filling": 8,
-    "cli": 9,
-    "__init__": 10,
-    "__main__": 10,
+    "training": 8,
+    "pretraining": 9,
+    "cli": 12,
+    "__init__": 13,
+    "__main__": 13,
 }
 
 

@@ -14,16 +14,16 @@ from ..errors import ConfigError
 from ..model import Bert
 from ..objective import PretrainingModel
 from ..pretraining_data import PretrainingData, Shard
-from .board import Board
-from .curves import can_draw
+from ..training.board import Board
+from ..training.curves import can_draw
+from ..training.folder import description
+from ..training.journal import read_log, rewind_log
+from ..training.state import newest_state, restore
+from ..training.strategies import Devices
 from .damage import naming_bad_records
 from .dataset import evaluation_dataset, record_format, training_dataset
-from .folder import description
-from .journal import read_log, rewind_log
 from .recorder import Progress, Recorder
 from .settings import Phase, PretrainingSettings
-from .state import newest_state, restore
-from .strategies import Devices
 
 MODEL = "model"
 

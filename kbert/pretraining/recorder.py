@@ -9,12 +9,18 @@ import keras
 import numpy as np
 
 from ..errors import Stopped, TrainingError
-from .curves import CURVES, draw_curves
-from .journal import append_log
+from ..training.curves import CURVES, draw_curves
+from ..training.journal import append_log
+from ..training.state import save_state
 from .settings import PretrainingSettings
-from .state import save_state
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
+_PANELS = {
+    "masked_lm_loss": "masked tokens: loss (nats)",
+    "masked_lm_accuracy": "masked tokens: accuracy",
+    "next_sentence_accuracy": "next sentence: accuracy",
+    "learning_rate": "learning rate",
+}
 _LEFT_OUT = "nonfinite_steps"
 _MOST_LOST = 10  # steps in a row that may be left out
 
@@ -118,7 +124,7 @@ class Recorder(keras.callbacks.Callback):
         if self.writes:
             append_log(self.run, line)
             if evaluating and self.draw:
-                draw_curves(self.lines, self.run / CURVES)
+                draw_curves(self.lines, self.run / CURVES, panels=_PANELS)
         self.on_line(line)
 
     def _finite_means(self) -> dict[str, float]:

@@ -16,12 +16,12 @@ from ..model import Bert, model_variables
 from ..objective import build_pretraining_model
 from ..optimizers import AdamW, Lamb
 from ..pretraining_data import PretrainingData
-from .folder import describe, held
+from ..training.folder import describe, held
+from ..training.strategies import open_devices, stop_together
 from .job import Job, own_shards
 from .recorder import Progress
 from .settings import PretrainingSettings
 from .start import check_lengths, check_phases, is_model, starting_model
-from .strategies import open_devices, stop_together
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _GO_ON = "Everything up to here is saved: run the same command with --resume."

@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 from ..errors import ConfigError
 from ..masking import MaskingSettings
 from ..optimizers import Decay, LearningRate
+from ..training import Strategy
 
 Optimizer = Literal["adamw", "lamb"]
 ComputeDtype = Literal["float32", "bfloat16"]
 OnNonfinite = Literal["stop", "skip"]
-Strategy = Literal["none", "mirrored", "multi-worker", "tpu", "data-parallel"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import kbert
 from kbert import TrainingError
 from kbert.pretraining import job, run
 from kbert.pretraining.recorder import _last_sound
-from kbert.pretraining.state import checkpoints
+from kbert.training.state import checkpoints
 
 WEIGHT = "layer_1/intermediate/kernel"
 

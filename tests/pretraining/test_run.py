@@ -12,7 +12,7 @@ from kbert import ConfigError, MaskingSettings, OutputError, PretrainingData
 from kbert.model import model_variables
 from kbert.objective import build_pretraining_model
 from kbert.pretraining import Phase, evaluation_dataset
-from kbert.pretraining.curves import can_draw
+from kbert.training.curves import can_draw
 
 BOTH = (Phase(runs.LENGTH, 0.5), Phase(runs.OTHER_LENGTH, 0.5))
 SETTINGS = runs.settings(

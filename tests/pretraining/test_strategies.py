@@ -1,4 +1,4 @@
-"""kbert/pretraining/strategies.py"""
+"""kbert/training/strategies.py, in runs of kbert.pretrain"""
 
 import json
 import os
@@ -15,7 +15,7 @@ import tensorflow as tf
 from forks import Forks
 
 from kbert import ConfigError, Stopped
-from kbert.pretraining.strategies import OneDevice, open_devices, stop_together
+from kbert.training.strategies import OneDevice, open_devices, stop_together
 
 CLUSTER = {"worker": ["a:1", "b:1"]}
 

@@ -1,8 +1,8 @@
-"""kbert/pretraining/journal.py"""
+"""kbert/training/journal.py"""
 
 import pytest
 
-from kbert.pretraining.journal import LOG, append_log, read_log, rewind_log
+from kbert.training.journal import LOG, append_log, read_log, rewind_log
 
 LINES = [{"step": step, "loss": 1 / step} for step in (2, 4, 6)]
 

@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
 
 from ..errors import ConfigError, Stopped, TrainingError
-from .settings import Strategy
+
+Strategy = Literal["none", "mirrored", "multi-worker", "tpu", "data-parallel"]
 
 _BACKENDS = {
     "mirrored": "tensorflow",

@@ -1,11 +1,12 @@
-"""kbert/pretraining/curves.py"""
+"""kbert/training/curves.py"""
 
 import importlib.util
 
 import pytest
 
-from kbert.pretraining import curves
+from kbert.training import curves
 
+PANELS = {"masked_lm_loss": "loss", "absent": "never measured"}
 LINES = [
     {"step": 2, "masked_lm_loss": 3.5, "learning_rate": 0.25},
     {"step": 4, "learning_rate": 0.125},
@@ -16,7 +17,7 @@ LINES = [
 @pytest.mark.skipif(not curves.can_draw(), reason="no matplotlib: kbert[plots]")
 @pytest.mark.parametrize("lines", [LINES, LINES[:1]])
 def test_a_picture_is_drawn_of_what_there_is(tmp_path, lines):
-    curves.draw_curves(lines, tmp_path / "curves.png")
+    curves.draw_curves(lines, tmp_path / "curves.png", panels=PANELS)
 
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(tmp_path.iterdir())) == 1

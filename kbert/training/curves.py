@@ -1,18 +1,13 @@
 """The lines of a run's log → ``curves.png``."""
 
 import importlib.util
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import io
 
 CURVES = "curves.png"
-_PANELS = (
-    ("masked_lm_loss", "masked tokens: loss (nats)"),
-    ("masked_lm_accuracy", "masked tokens: accuracy"),
-    ("next_sentence_accuracy", "next sentence: accuracy"),
-    ("learning_rate", "learning rate"),
-)
 
 
 def can_draw() -> bool:
@@ -20,15 +15,27 @@ def can_draw() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Draw training and held-out figures over the steps, one panel each."""
+def draw_curves(
+    lines: Sequence[Mapping[str, Any]], path: Path, *, panels: Mapping[str, str]
+) -> None:
+    """Draw training and held-out figures over the steps, one panel each.
+
+    Args:
+        lines: of the log.
+        path: of the PNG.
+        panels: title of each figure to draw; one that no line has is left out.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [panel for panel in _PANELS if any(panel[0] in line for line in lines)]
+    panels = {
+        name: title
+        for name, title in panels.items()
+        if any(name in line or f"evaluation_{name}" in line for line in lines)
+    }
     figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
     FigureCanvasAgg(figure)
-    for number, (name, title) in enumerate(panels, 1):
+    for number, (name, title) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), number)
         for key, label in ((name, "training"), (f"evaluation_{name}", "held out")):
             points = [(line["step"], line[key]) for line in lines if key in line]

@@ -1,9 +1,9 @@
-"""kbert/pretraining/board.py"""
+"""kbert/training/board.py"""
 
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
-from kbert.pretraining.board import Board
+from kbert.training.board import Board
 
 LINES = [
     {"step": 2, "length": 16, "masked_lm_loss": 3.5, "learning_rate": 0.25},

@@ -1,4 +1,4 @@
-"""kbert/pretraining/state.py"""
+"""kbert/training/state.py"""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kbert import AdamW, CheckpointError, KbertWarning, TrainingError
-from kbert.pretraining.state import (
+from kbert.training.state import (
     checkpoints,
     newest_state,
     restore,

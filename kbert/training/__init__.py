@@ -1,0 +1,5 @@
+"""What pretraining and fine-tuning share: a run's folder, log, checkpoints, devices."""
+
+from .strategies import Strategy
+
+__all__ = ["Strategy"]
