@@ -37,6 +37,7 @@ RANKS = {
     "readers": 3,
     "store": 3,
     "ops": 3,
+    "metrics": 4,
     "optimizers": 4,
     "tokenizer": 4,
     "layers": 4,

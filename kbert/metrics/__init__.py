@@ -1,0 +1,1 @@
+"""What is right and what a model says → the official figures of each kind of task."""
