@@ -46,12 +46,20 @@ _READERS: dict[str, _Reader] = {
 FORMATS = ("auto", *_READERS)
 
 # Which options a format can obey; one that it cannot is an error, not ignored.
-_COLUMNS = ("text_column", "text_pair_column", "id_column", "document_column")
+_COLUMNS = (
+    "text_column",
+    "text_pair_column",
+    "id_column",
+    "document_column",
+    "label_column",
+    "ending_columns",
+)
+_TABLE = (*_COLUMNS, "header", "uneven_rows")
 _OBEYED = {
     "lines": (),
     "conll": ("word_column",),
-    "csv": (*_COLUMNS, "header"),
-    "tsv": (*_COLUMNS, "header"),
+    "csv": _TABLE,
+    "tsv": _TABLE,
     "jsonl": _COLUMNS,
 }
 

@@ -1,8 +1,11 @@
 """What a reader gives and what it is told: one item, and the options."""
 
 import dataclasses
+from typing import Literal, get_args
 
 from ..errors import ConfigError
+
+UnevenRows = Literal["refuse", "cut", "join"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,6 +23,9 @@ class Item:
             this or ``text`` is set.
         tags: one a word: the last CoNLL column if there is more than one, or the
             ``"tags"`` of a JSON object.
+        label: of the whole item, from the label column, if one was asked for: a table
+            cell as it is; a JSON string, number or list as one string or several.
+        endings: what may follow the text, from the ending columns, if any.
     """
 
     source: str
@@ -30,6 +36,8 @@ class Item:
     text_pair: str | None = None
     words: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
+    label: str | tuple[str, ...] | None = None
+    endings: tuple[str, ...] | None = None
 
     def in_document(self, document: int) -> "Item":
         """The same item with another document number."""
@@ -53,9 +61,16 @@ class ReaderOptions:
         word_column: CoNLL column of the word, from 0.
         header: whether csv and tsv begin with a line of names; without one, columns
             are given as numbers from 0.
+        label_column: column or key to keep as ``Item.label``.
+        ending_columns: columns or keys to keep as ``Item.endings``; in JSON, one key
+            may hold the list of them.
+        uneven_rows: what a table row may be that is not as wide as the first:
+            ``"refuse"`` none; ``"cut"`` a wider one, whose last cells are left out;
+            ``"join"`` a narrower one, which goes on in the next line, because one of
+            its cells holds a line end.
 
     Raises:
-        ConfigError: a column number that is none.
+        ConfigError: a column number or a way with uneven rows that is none.
     """
 
     format: str = "auto"
@@ -65,10 +80,18 @@ class ReaderOptions:
     document_column: str | None = None
     word_column: int = 0
     header: bool = True
+    label_column: str | None = None
+    ending_columns: tuple[str, ...] = ()
+    uneven_rows: UnevenRows = "refuse"
 
     def __post_init__(self) -> None:
         if self.word_column < 0:
             raise ConfigError(f"word_column={self.word_column}", expected="0 or more")
+        if self.uneven_rows not in get_args(UnevenRows):
+            raise ConfigError(
+                f"uneven_rows={self.uneven_rows!r}",
+                expected=f"one of {', '.join(get_args(UnevenRows))}",
+            )
 
     def given(self) -> list[str]:
         """Names of the options other than ``format`` that differ from the default."""

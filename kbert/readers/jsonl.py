@@ -75,6 +75,27 @@ class _Fields:
             self.fail(f"{key!r} is {_kind(value)}", "a string or a whole number")
         return str(value)
 
+    def label(self, key: str) -> str | tuple[str, ...]:
+        value = self.value(key)
+        if isinstance(value, list):
+            return tuple(
+                self._one_label(one, f"{key}[{index}]")
+                for index, one in enumerate(value)
+            )
+        return self._one_label(value, key)
+
+    def _one_label(self, value: Any, name: str) -> str:
+        if isinstance(value, str):
+            return self._checked(value, name)
+        if isinstance(value, int | float):  # true and false are such, too
+            return json.dumps(value)
+        self.fail(f"{name!r} is {_kind(value)}", "a string, a number or a list of them")
+
+    def endings(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if len(keys) == 1:
+            return self.strings(keys[0])
+        return tuple(self.string(key) for key in keys)
+
     def _checked(self, value: str, name: str) -> str:
         try:
             value.encode("utf-8")
@@ -112,6 +133,10 @@ def _item(
         text_pair=fields.string(pair) if pair else None,
         words=words,
         tags=tags,
+        label=fields.label(options.label_column) if options.label_column else None,
+        endings=fields.endings(options.ending_columns)
+        if options.ending_columns
+        else None,
     )
 
 

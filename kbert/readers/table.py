@@ -9,6 +9,7 @@ from .items import Item, ReaderOptions
 from .source import display_name, numbered_lines
 
 MAX_FIELD_CHARACTERS = 64 << 20
+_MAX_JOINED = 64  # lines of one row; more are no row that broke, but another file
 _TEXT_NAMES = ("text", "sentence")
 _NUL = "a NUL character; is this a text file?"
 _Row = tuple[int, list[str]]  # the line where it begins, and its cells
@@ -37,7 +38,9 @@ def read_tsv(path: str, options: ReaderOptions) -> Iterator[Item]:
 
 def _items(path: str, rows: Iterator[_Row], options: ReaderOptions) -> Iterator[Item]:
     where = display_name(path)
-    rows = _rectangular(rows, where)
+    if options.uneven_rows == "join":
+        rows = _joined(rows)
+    rows = _rectangular(rows, where, cut=options.uneven_rows == "cut")
     first = next(rows, None)
     if first is None:
         return
@@ -60,6 +63,8 @@ def _items(path: str, rows: Iterator[_Row], options: ReaderOptions) -> Iterator[
             id=columns.cell(cells, columns.id),
             text=columns.cell(cells, columns.text),
             text_pair=columns.cell(cells, columns.text_pair),
+            label=columns.cell(cells, columns.label),
+            endings=tuple(cells[place] for place in columns.endings) or None,
         )
         first = next(rows, None)
 
@@ -73,6 +78,10 @@ class _Columns:
         self.text_pair = self._place("text_pair_column", options.text_pair_column)
         self.id = self._place("id_column", options.id_column)
         self.document = self._place("document_column", options.document_column)
+        self.label = self._place("label_column", options.label_column)
+        self.endings = [
+            self._place("ending_columns", name) for name in options.ending_columns
+        ]
 
     @staticmethod
     def cell(cells: list[str], place: int | None) -> str | None:
@@ -98,6 +107,7 @@ class _Columns:
                 f"{option}={name!r}: no such column",
                 where=self._where,
                 expected=f"one of {self._listed()}",
+                hint=f"Choose with --{option.replace('_', '-')}.",
             )
         return self._names.index(name)
 
@@ -120,8 +130,28 @@ def _header(row: _Row, where: str) -> list[str]:
     return names
 
 
-def _rectangular(rows: Iterator[_Row], where: str) -> Iterator[_Row]:
-    """Check that all rows are as wide as the first.
+def _joined(rows: Iterator[_Row]) -> Iterator[_Row]:
+    """Put rows together that line ends in their cells have broken, by their width."""
+    width, begin, before, lines = None, 0, None, 0
+    for line, cells in rows:
+        cells = cells or [""]
+        if before is None:
+            begin, before, lines = line, cells, 1
+        else:
+            before = [*before[:-1], f"{before[-1]}\n{cells[0]}", *cells[1:]]
+            lines += 1
+        width = width or len(cells)
+        if len(before) >= width or before == [""] or lines == _MAX_JOINED:
+            yield begin, before
+            before = None
+    if before is not None:
+        yield begin, before
+
+
+def _rectangular(
+    rows: Iterator[_Row], where: str, *, cut: bool = False
+) -> Iterator[_Row]:
+    """Check that all rows are as wide as the first, or ``cut`` those that are wider.
 
     An empty line is an empty cell in a table of one column; in a wider one it may only
     stand at the end.
@@ -136,6 +166,8 @@ def _rectangular(rows: Iterator[_Row], where: str) -> Iterator[_Row]:
         if width > 1 and cells == [""]:
             blank = blank or line
             continue
+        if cut:
+            cells = cells[:width]
         if blank or len(cells) != width:
             raise InputError(
                 f"{0 if blank else len(cells)} columns",

@@ -129,6 +129,42 @@ CASES = {
         {"id_column": "n"},
         r"id_column='n': no such column",
     ),
+    "no label": (
+        "a.tsv",
+        b"text\tgold\na\t1\n",
+        {"label_column": "label"},
+        r"label_column='label': no such column; .*'gold'\. Choose with --label-column",
+    ),
+    "no ending column": (
+        "a.tsv",
+        b"text\tx\na\t1\n",
+        {"ending_columns": ("x", "y")},
+        r"ending_columns='y': no such column",
+    ),
+    "uneven": (
+        "a.tsv",
+        b"a",
+        {"uneven_rows": "skip"},
+        r"uneven_rows='skip'; expected one of refuse, cut, join",
+    ),
+    "narrow row to cut": (
+        "a.tsv",
+        b"text\tx\na\n",
+        {"uneven_rows": "cut"},
+        r"line 2: 1 columns; expected 2",
+    ),
+    "joined too wide": (
+        "a.tsv",
+        b"text\tx\ty\na\tb\nc\td\te\nf\n",
+        {"uneven_rows": "join"},
+        r"line 2: 4 columns; expected 3",
+    ),
+    "joined without end": (
+        "a.tsv",
+        b"text\tx\n" + b"a\n" * 9999,
+        {"uneven_rows": "join"},
+        r"line 2: 1 columns; expected 2",
+    ),
     "no number": (
         "a.csv",
         b"a,b\n",
@@ -230,6 +266,18 @@ CASES = {
         {"id_column": "n"},
         r"'n' is true",
     ),
+    "json label": (
+        "a.jsonl",
+        b'{"text": "", "label": ["a", null]}',
+        {"label_column": "label"},
+        r"'label\[1\]' is null; expected a string, a number or a list of them",
+    ),
+    "json endings": (
+        "a.jsonl",
+        b'{"text": "", "endings": "a"}',
+        {"ending_columns": ("endings",)},
+        r"'endings' is a string; expected a list of strings",
+    ),
     "json pair": (
         "a.jsonl",
         b'{"words": ["a"], "b": "c"}',
@@ -237,6 +285,10 @@ CASES = {
         r"'words' is a list, with a second text in 'b'",
     ),
 }
+
+
+# Wrong before any file is looked at.
+OPTION_ALONE = ("no such format", "uneven")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -248,7 +300,7 @@ def test_bad_input_gives_one_line_with_the_place_and_the_value(case, tmp_path):
         list(read_items([str(path)], ReaderOptions(**options)))
 
     assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(str(path)) or case == "no such format"
+    assert str(caught.value).startswith(str(path)) or case in OPTION_ALONE
     assert isinstance(caught.value, InputError | ConfigError)
 
 

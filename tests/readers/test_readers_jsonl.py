@@ -1,5 +1,7 @@
 """kbert/readers/jsonl.py"""
 
+import json
+
 from kbert.readers import ReaderOptions, read_items
 
 
@@ -50,3 +52,28 @@ def test_without_a_document_key_every_object_is_a_document(tmp_path):
     items = read(tmp_path, '{"sentence": "a"}\n{"sentence": "a"}\n')
 
     assert [one.document for one in items] == [0, 1]
+
+
+def test_a_label_is_a_string_a_number_or_a_list_of_them(tmp_path):
+    values = ["a", 1, -0.5, 3.0, True, ["a", 2], []]
+    lines = [json.dumps({"text": "", "label": value}) for value in values]
+    items = read(tmp_path, "\n".join(lines), label_column="label")
+
+    assert [one.label for one in items] == [
+        "a",
+        "1",
+        "-0.5",
+        "3.0",
+        "true",
+        ("a", "2"),
+        (),
+    ]
+
+
+def test_endings_are_the_list_of_one_key_or_the_strings_of_several(tmp_path):
+    content = '{"text": "", "x": ["a", "b"], "y": "c", "z": "d"}'
+    (listed,) = read(tmp_path, content, ending_columns=("x",))
+    (single,) = read(tmp_path, content, ending_columns=("z", "y"))
+
+    assert listed.endings == ("a", "b")
+    assert single.endings == ("d", "c")

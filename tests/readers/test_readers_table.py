@@ -78,6 +78,37 @@ def test_long_cells_leave_the_limit_of_the_csv_module_alone(tmp_path):
     assert csv.field_size_limit() == before
 
 
+def test_the_label_is_the_cell_as_it_is(tmp_path):
+    items = read(tmp_path, "a.tsv", "text\tgold\na\t 1\nb\t\n", label_column="gold")
+
+    assert [one.label for one in items] == [" 1", ""]
+
+
+def test_endings_are_cells_in_the_order_of_their_columns(tmp_path):
+    content = "text,b,a\nx,2,1\n"
+    (item,) = read(tmp_path, "a.csv", content, ending_columns=("a", "b"))
+
+    assert item.endings == ("1", "2")
+
+
+def test_cells_behind_the_width_of_the_first_row_can_be_cut(tmp_path):
+    options = {"header": False, "text_column": "1", "uneven_rows": "cut"}
+    items = read(tmp_path, "a.tsv", "1\ta\n2\tb\tlicence\tlink\n\n", **options)
+
+    assert [one.text for one in items] == ["a", "b"]
+
+
+def test_a_row_that_a_line_end_broke_can_be_joined(tmp_path):
+    content = 'id\ttext\tn\n1\t"Was he\n"\t0\n2\tb\n\nc\nd\t1\n3\te\t2\n\n'
+    items = read(tmp_path, "a.tsv", content, uneven_rows="join", label_column="n")
+
+    assert [(one.line, one.text, one.label) for one in items] == [
+        (2, '"Was he\n"', "0"),
+        (4, "b\n\nc\nd", "1"),
+        (8, "e", "2"),
+    ]
+
+
 # File, options, rows: as published.
 GLUE = {
     "glue/SST-2/dev.tsv": ({}, 872),
@@ -85,6 +116,17 @@ GLUE = {
     "glue/MRPC/dev.tsv": (
         {"text_column": "#1 String", "text_pair_column": "#2 String"},
         408,
+    ),
+    "stsbenchmark/sts-test.csv": (
+        {
+            "format": "tsv",
+            "header": False,
+            "text_column": "5",
+            "text_pair_column": "6",
+            "label_column": "4",
+            "uneven_rows": "cut",
+        },
+        1379,
     ),
     "chnsenticorp/dev.tsv": ({"text_column": "text_a"}, 1200),
 }
