@@ -36,6 +36,7 @@ _HOME = {
     "Vocabulary": "vocabulary",
     "build_encoder": "encoder",
     "build_pretraining_model": "objective",
+    "build_task_model": "task_model",
     "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
     "create_pretraining_data": "pretraining_data",
@@ -47,6 +48,7 @@ _HOME = {
     "pretrain": "pretraining",
     "save": "checkpoints",
     "training_dataset": "pretraining",
+    "with_heads": "model",
 }
 __all__ = sorted(_HOME)
 
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from .masking import MaskingSettings as MaskingSettings
     from .model import Bert as Bert
     from .model import new_bert as new_bert
+    from .model import with_heads as with_heads
     from .objective import build_pretraining_model as build_pretraining_model
     from .optimizers import AdamW as AdamW
     from .optimizers import LearningRate as LearningRate
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
     from .pretraining_data import StaticMasks as StaticMasks
     from .pretraining_data import create_pretraining_data as create_pretraining_data
     from .store import FeatureStore as FeatureStore
+    from .task_model import build_task_model as build_task_model
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary
     from .vocabulary_training import build_vocabulary as build_vocabulary

@@ -57,6 +57,29 @@ def new_bert(
     return Bert(config, encoder, tokenizer, layers)
 
 
+def with_heads(
+    bert: Bert, units: Mapping[str, int], *, labels: Sequence[str] = ()
+) -> Bert:
+    """The same encoder with new heads, of random weights, and no others.
+
+    Args:
+        bert: whose encoder and tokenizer are shared.
+        units: classes of each head, by names out of ``kbert.heads.HEADS``.
+        labels: names of the classes.
+
+    Raises:
+        ConfigError: no head has such a name.
+
+    Example:
+        >>> bert = kbert.with_heads(kbert.load("MODEL"), {"sequence_classifier": 2})
+    """
+    heads = {
+        name: build_head(name, bert.encoder, bert.config, units=count)
+        for name, count in units.items()
+    }
+    return Bert(bert.config, bert.encoder, bert.tokenizer, heads, tuple(labels))
+
+
 def model_variables(bert: Bert) -> dict[str, keras.Variable]:
     """Every weight of the encoder and the heads, by its path, each one once.
 

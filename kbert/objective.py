@@ -1,55 +1,70 @@
-"""Masked tokens and next sentence: a BERT → the Keras model that pretrains it."""
+"""A functional model and its losses; and the one that pretrains a BERT."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from . import ops as fast
+from .encoder import INPUTS
 from .model import Bert
 from .ops import Tensor
 
+_FIGURES = ("loss", "accuracy")
+
+
+class Costs(NamedTuple):
+    """What the labels of one head cost in a batch; all float32 ``[N]``.
+
+    Args:
+        losses: of each label.
+        right: 1 where the guess was right; ``None`` where nothing is right or wrong.
+        weights: 0 where nothing is asked.
+    """
+
+    losses: Tensor
+    right: Tensor | None
+    weights: Tensor
+
+
+# (labels, logits, weights) of one head → Costs
+Objective = Callable[[Tensor, Tensor, Tensor], Costs]
+
 
 @keras.saving.register_keras_serializable(package="kbert")
-class PretrainingModel(keras.Model):
-    """A functional model that knows its losses; ``build_pretraining_model`` gives one.
+class TrainingModel(keras.Model):
+    """A functional model that knows its losses: of pretraining, or of a task.
 
-    Compile it with an optimizer alone, and fit it on ``(x, y, sample_weight)``:
-
-    - x: ``token_ids``, ``segment_ids``, int32 ``[B, T]``; ``padding_mask``, bool
-      ``[B, T]``; ``mask_positions``, int32 ``[B, M]``.
-    - y: ``masked_lm``, int32 ``[B, M]``, the hidden ids; ``next_sentence``, int32
-      ``[B]``, 0 = follows, 1 = does not (absent without that head).
-    - sample_weight: float32, of the same shapes and names; 0 where nothing is asked.
-
-    It reports ``masked_lm_loss``, ``masked_lm_accuracy``, ``next_sentence_loss`` and
-    ``next_sentence_accuracy``: exact means over all that was asked, in nats.
+    ``build_pretraining_model`` and ``build_task_model`` give one. Compile it with an
+    optimizer alone, and fit it on ``(x, y, sample_weight)``, where y and the weights
+    have the names of the outputs. It reports ``…_loss`` and ``…_accuracy`` of each:
+    exact means over all that was asked, in nats.
 
     Source:
-        Devlin et al. 2019, arXiv:1810.04805, section 3.1; google-research/bert
-        ``run_pretraining.py``. Differs: the original divides the masked-token loss of a
-        batch by the number of its predictions; here it is a constant, the number that
-        is expected. The two are equal on average, and this one makes accumulated
+        google-research/bert ``run_pretraining.py``. Differs: the original divides a
+        batch's loss by the number of its labels; here it is a constant, the number
+        that is expected. The two are equal on average, and this one makes accumulated
         batches and several devices give exactly the gradient of the whole batch.
     """
 
-    # Set by build_pretraining_model: a subclass of a functional model keeps the
+    # Set by the functions that build one: a subclass of a functional model keeps the
     # constructor of keras.Model.
-    expected_predictions: float = 1.0
+    objectives: Mapping[str, Objective]
+    expected_labels: dict[str, float]
 
-    def _start_means(self) -> None:
-        names = [
-            f"{head}_{what}"
-            for head in self.output_names_in_order
-            for what in ("loss", "accuracy")
-        ]
+    def know(
+        self, objectives: Mapping[str, Objective], expected_labels: dict[str, float]
+    ) -> None:
+        """Take the losses.
+
+        Args:
+            objectives: of each output, by its name.
+            expected_labels: of an average row, of each output.
+        """
+        self.objectives, self.expected_labels = objectives, expected_labels
+        names = [f"{name}_{what}" for name in objectives for what in _FIGURES]
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
-
-    @property
-    def output_names_in_order(self) -> list[str]:
-        """``masked_lm``, and ``next_sentence`` where there is that head."""
-        return [name for name in ("masked_lm", "next_sentence") if name in self.output]
 
     def compute_loss(
         self,
@@ -59,20 +74,17 @@ class PretrainingModel(keras.Model):
         sample_weight: Mapping[str, Tensor] | None = None,
         training: bool = True,
     ) -> Tensor:
-        """The sum of both losses, a float32 scalar; updates the means on the way."""
+        """The sum of all losses, a float32 scalar; updates the means on the way."""
         total = 0.0
-        for name in self.output_names_in_order:
-            logits = y_pred[name]
-            loss, right = fast.cross_entropy(
-                ops.reshape(logits, (-1, logits.shape[-1])),
-                ops.reshape(y[name], (-1,)),
-            )
-            weights = ops.reshape(sample_weight[name], (-1,))
-            for what, values in (("loss", loss), ("accuracy", right)):
-                self.means[f"{name}_{what}"].update_state(values, weights)
+        for name, objective in self.objectives.items():
+            labels, logits, weights = y[name], y_pred[name], sample_weight[name]
+            costs = objective(labels, logits, weights)
+            for what, values in zip(_FIGURES, costs, strict=False):
+                if values is not None:
+                    self.means[f"{name}_{what}"].update_state(values, costs.weights)
             rows = ops.cast(ops.shape(logits)[0], "float32")
-            asked = self.expected_predictions if name == "masked_lm" else 1.0
-            total = total + ops.sum(loss * weights) / (rows * asked)
+            asked = rows * self.expected_labels[name]
+            total = total + ops.sum(costs.losses * costs.weights) / asked
         return fast.share_of_replica(total)
 
     def compute_metrics(
@@ -96,9 +108,17 @@ class PretrainingModel(keras.Model):
         """
 
 
+def cross_entropies(labels: Tensor, logits: Tensor, weights: Tensor) -> Costs:
+    """The objective of classes: labels int ``[…]``, logits float ``[…, C]``."""
+    losses, right = fast.cross_entropy(
+        ops.reshape(logits, (-1, logits.shape[-1])), ops.reshape(labels, (-1,))
+    )
+    return Costs(losses, right, ops.reshape(weights, (-1,)))
+
+
 def build_pretraining_model(
     bert: Bert, *, expected_predictions: float | None = None
-) -> PretrainingModel:
+) -> TrainingModel:
     """Put the heads on an encoder and leave out what they do not read.
 
     The last layer is computed only at [CLS] and at the masked positions: same loss,
@@ -111,8 +131,12 @@ def build_pretraining_model(
             divided by. By default 15 % of the longest input.
 
     Returns:
-        A model of the inputs that ``PretrainingModel`` names; outputs, by the names of
-        the heads: logits, float ``[B, M, V]`` and ``[B, 2]``.
+        A functional model. Inputs: ``token_ids``, ``segment_ids``, int32 ``[B, T]``;
+        ``padding_mask``, bool ``[B, T]``; ``mask_positions``, int32 ``[B, M]``.
+        Outputs: ``masked_lm``, float ``[B, M, V]``, and ``next_sentence``, float
+        ``[B, 2]``, logits. Labels: ``masked_lm``, int32 ``[B, M]``, the hidden ids;
+        ``next_sentence``, int32 ``[B]``, 0 = follows, 1 = does not. Weights: float32,
+        of the shapes of the labels.
 
     Raises:
         KeyError: there is no ``masked_lm`` head.
@@ -123,31 +147,51 @@ def build_pretraining_model(
         >>> model.compile(kbert.AdamW(1e-4), jit_compile=False)
         >>> model.fit(kbert.training_dataset(data, length=128, batch_size=64), …)
     """
-    encoder, config = bert.encoder, bert.config
-    names = ("token_ids", "segment_ids", "padding_mask")
-    inputs = {name: keras.Input((None,), **_like(encoder, name)) for name in names}
+    inputs = encoder_inputs()
     positions = keras.Input((None,), dtype="int32", name="mask_positions")
     inputs["mask_positions"] = positions
     # [CLS] first: the pooler reads the first vector that it is given.
     wanted = ops.concatenate([ops.zeros_like(positions[:, :1]), positions], axis=1)
-
-    x = encoder.get_layer("embeddings")(inputs["token_ids"], inputs["segment_ids"])
-    for number in range(1, config.num_layers):
-        x = encoder.get_layer(f"layer_{number}")(x, inputs["padding_mask"])
-    last = encoder.get_layer(f"layer_{config.num_layers}")
-    vectors = last(x, inputs["padding_mask"], wanted)  # [B, 1 + M, H]
+    vectors = last_vectors(bert, inputs, wanted)  # [B, 1 + M, H]
 
     outputs = {"masked_lm": bert.heads["masked_lm"](vectors[:, 1:])}
     if "next_sentence" in bert.heads:
-        pooled = encoder.get_layer("pooler")(vectors)
+        pooled = bert.encoder.get_layer("pooler")(vectors)
         outputs["next_sentence"] = bert.heads["next_sentence"](pooled)
-    model = PretrainingModel(inputs, outputs, name="pretraining")
+    model = TrainingModel(inputs, outputs, name="pretraining")
     if expected_predictions is None:
-        expected_predictions = 0.15 * config.max_sequence_length
-    model.expected_predictions = expected_predictions
-    model._start_means()
+        expected_predictions = 0.15 * bert.config.max_sequence_length
+    model.know(
+        dict.fromkeys(outputs, cross_entropies),
+        {"masked_lm": expected_predictions, "next_sentence": 1.0},
+    )
     return model
 
 
-def _like(encoder: keras.Model, name: str) -> dict[str, Any]:
-    return {"dtype": encoder.input[name].dtype, "name": name}
+def encoder_inputs() -> dict[str, Tensor]:
+    """Placeholders of what ``kbert.Tokenizer`` gives, by name."""
+    return {
+        name: keras.Input((None,), dtype=kind, name=name)
+        for name, kind in INPUTS.items()
+    }
+
+
+def last_vectors(
+    bert: Bert, inputs: Mapping[str, Tensor], positions: Tensor | None = None
+) -> Tensor:
+    """The vectors of the last layer, only where they are asked for.
+
+    Args:
+        bert: the model.
+        inputs: of its encoder.
+        positions: int32 ``[B, P]``, places in each row; by default all, and P = T.
+
+    Returns:
+        float ``[B, P, H]``.
+    """
+    encoder, mask = bert.encoder, inputs["padding_mask"]
+    x = encoder.get_layer("embeddings")(inputs["token_ids"], inputs["segment_ids"])
+    for number in range(1, bert.config.num_layers):
+        x = encoder.get_layer(f"layer_{number}")(x, mask)
+    last = encoder.get_layer(f"layer_{bert.config.num_layers}")
+    return last(x, mask) if positions is None else last(x, mask, positions)

@@ -1,0 +1,211 @@
+"""Rows → batches of few different lengths, in an order that the step number decides."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..features.splits import Ints
+from .rows import Column, Rows
+
+# Each length that occurs is compiled once; between two of them is padding.
+_WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
+_WIDTH_STEP = 128
+_POOL = 64  # batches among which rows of like lengths are looked for
+
+Arrays = dict[str, np.ndarray]
+
+
+def steps_per_epoch(rows: Rows, batch_size: int) -> int:
+    """Batches in which every row is seen once; the last one may not be full."""
+    return math.ceil(len(rows) // rows.choices / batch_size)
+
+
+def training_batches(
+    rows: Rows,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    bucketed: bool = True,
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Every row once in each epoch, epoch after epoch: an endless dataset of batches.
+
+    It is a function of the arguments alone, so a run resumes from its step.
+
+    Args:
+        rows: with labels.
+        batch_size: B, over all hosts; questions, where a question has several rows.
+            Places that the last batch of an epoch has too many have weight 0.
+        seed: decides the order.
+        start_step: batches that were taken before.
+        bucketed: whether rows of like lengths share a batch; else every batch is as
+            long as the longest row of all.
+        host: which host this is.
+        num_hosts: hosts that share each batch; each gets an equal part.
+
+    Returns:
+        Elements ``(x, y, sample_weight)``; x has the inputs of the rows, padded, and
+        ``padding_mask``, bool ``[B, T]``; see ``kbert.build_task_model``.
+    """
+    plan = _Plan(rows, batch_size, seed=seed, bucketed=bucketed)
+
+    def elements() -> Iterator[tuple[Arrays, Arrays, Arrays]]:
+        for units in plan.batches(start_step):
+            width = plan.width(units)
+            own = units[host::num_hosts]
+            yield (
+                _inputs(rows, own, width),
+                _labels(rows, rows.targets, own, width),
+                _labels(rows, rows.weights, own, width),
+            )
+
+    signature = _signature(next(elements()))
+    dataset = tf.data.Dataset.from_generator(elements, output_signature=signature)
+    return dataset.prefetch(4)
+
+
+def row_outputs(
+    model: keras.Model,
+    rows: Rows,
+    *,
+    batch_size: int,
+    progress: Callable[[int], None] = lambda tokens: None,
+) -> list[np.ndarray]:
+    """What the model says of every row, or question, in their order.
+
+    Args:
+        model: of ``build_task_model``.
+        rows: labels are not needed.
+        batch_size: B.
+        progress: told of the tokens of each batch.
+
+    Returns:
+        float32, without padding: ``[C]``, ``[W, C]``, ``[T, 2]`` or ``[n]``.
+    """
+    units = np.arange(len(rows) // rows.choices)
+    lengths = _unit_lengths(rows)
+    order = units[np.argsort(-lengths, kind="stable")]
+    found: list[Any] = [None] * len(units)
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        # Full batches only: every other shape would be compiled anew.
+        filled = np.full(batch_size, -1)
+        filled[: len(chosen)] = chosen
+        inputs = _inputs(rows, filled, _width(int(lengths[chosen].max())))
+        (logits,) = model.predict_on_batch(inputs).values()
+        for place, unit in enumerate(chosen.tolist()):
+            found[unit] = _unpadded(rows, unit, np.asarray(logits[place], np.float32))
+        progress(int(lengths[chosen].sum()))
+    return found
+
+
+class _Plan:
+    """Which units (rows, or questions) are in which batch."""
+
+    def __init__(
+        self, rows: Rows, batch_size: int, *, seed: int, bucketed: bool
+    ) -> None:
+        self._lengths = _unit_lengths(rows)
+        self._batch_size, self._seed, self._bucketed = batch_size, seed, bucketed
+        self._steps = steps_per_epoch(rows, batch_size)
+
+    def batches(self, start_step: int) -> Iterator[Ints]:
+        """int64 ``[B]`` each: numbers of units, −1 where there are too few."""
+        epoch, step = divmod(start_step, self._steps)
+        while True:
+            yield from self._epoch(epoch)[step:]
+            epoch, step = epoch + 1, 0
+
+    def width(self, units: Ints) -> int:
+        """T of a batch."""
+        lengths = self._lengths[units[units >= 0]] if self._bucketed else self._lengths
+        return _width(int(lengths.max()))
+
+    def _epoch(self, epoch: int) -> Ints:
+        """int64 ``[steps, B]``."""
+        generator = np.random.default_rng([self._seed, epoch])
+        order = generator.permutation(len(self._lengths))
+        if self._bucketed:
+            pool = _POOL * self._batch_size
+            order = np.concatenate(
+                [
+                    self._sorted(order[start : start + pool])
+                    for start in range(0, len(order), pool)
+                ]
+            )
+        filled = np.full(self._steps * self._batch_size, -1)
+        filled[: len(order)] = order
+        batches = filled.reshape(self._steps, self._batch_size)
+        return generator.permutation(batches) if self._bucketed else batches
+
+    def _sorted(self, units: Ints) -> Ints:
+        return units[np.argsort(-self._lengths[units], kind="stable")]
+
+
+def _unit_lengths(rows: Rows) -> Ints:
+    """Tokens of each row; of each question, those of its longest row."""
+    return rows.lengths.reshape(-1, rows.choices).max(axis=1)
+
+
+def _width(longest: int) -> int:
+    """The length that a batch gets."""
+    for width in _WIDTHS:
+        if longest <= width:
+            return width
+    return -(-longest // _WIDTH_STEP) * _WIDTH_STEP
+
+
+def _inputs(rows: Rows, units: Ints, width: int) -> Arrays:
+    numbers = units
+    if rows.choices > 1:
+        every = units[:, None] * rows.choices + np.arange(rows.choices)  # [B, n]
+        numbers = np.where(units[:, None] < 0, -1, every).reshape(-1)
+    arrays = {
+        name: column.padded(numbers, _own_width(name, column, numbers, width))
+        for name, column in rows.inputs.items()
+    }
+    lengths = np.where(numbers < 0, 1, rows.lengths[numbers])  # never nothing to see
+    arrays["padding_mask"] = np.arange(width)[None] < lengths[:, None]
+    if rows.choices > 1:
+        together = (len(units), rows.choices, -1)
+        arrays = {name: array.reshape(together) for name, array in arrays.items()}
+    return arrays
+
+
+def _labels(rows: Rows, columns: Any, units: Ints, width: int) -> Arrays:
+    return {
+        name: column.padded(units, _own_width(name, column, units, width))
+        for name, column in columns.items()
+    }
+
+
+def _own_width(name: str, column: Column, numbers: Ints, width: int) -> int:
+    """T for tokens; for what there is less of, such as words, the most of the batch."""
+    if column.splits is None or name in ("token_ids", "segment_ids"):
+        return width
+    lengths = column.lengths[numbers[numbers >= 0]]
+    return _width(int(lengths.max(initial=1)))
+
+
+def _unpadded(rows: Rows, unit: int, logits: np.ndarray) -> np.ndarray:
+    if "word_positions" in rows.inputs:
+        return logits[: rows.inputs["word_positions"].lengths[unit]]
+    if logits.ndim == 2:  # of each token
+        return logits[: rows.lengths[unit]]
+    return logits
+
+
+def _signature(element: Any) -> Any:
+    """The shapes of an element, open where batches differ."""
+
+    def spec(array: np.ndarray) -> tf.TensorSpec:
+        # Batch sizes are the same; the last axis of labels of a row is its classes.
+        return tf.TensorSpec([None] * array.ndim, array.dtype)
+
+    return tf.nest.map_structure(spec, element)
