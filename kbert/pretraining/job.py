@@ -12,20 +12,26 @@ from .. import __version__
 from ..checkpoints import save
 from ..errors import ConfigError
 from ..model import Bert
-from ..objective import PretrainingModel
+from ..objective import TrainingModel
 from ..pretraining_data import PretrainingData, Shard
 from ..training.board import Board
 from ..training.curves import can_draw
 from ..training.folder import description
 from ..training.journal import read_log, rewind_log
+from ..training.recorder import Progress, Recorder, Rhythm
 from ..training.state import newest_state, restore
 from ..training.strategies import Devices
 from .damage import naming_bad_records
 from .dataset import evaluation_dataset, record_format, training_dataset
-from .recorder import Progress, Recorder
 from .settings import Phase, PretrainingSettings
 
 MODEL = "model"
+_PANELS = {
+    "masked_lm_loss": "masked tokens: loss (nats)",
+    "masked_lm_accuracy": "masked tokens: accuracy",
+    "next_sentence_accuracy": "next sentence: accuracy",
+    "learning_rate": "learning rate",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +54,7 @@ class Job:
     settings: PretrainingSettings
     devices: Devices
     bert: Bert
-    model: PretrainingModel
+    model: TrainingModel
     keep: int
     progress: Progress
 
@@ -62,15 +68,16 @@ class Job:
                     continue
                 recorder = Recorder(
                     run=self.run,
-                    settings=self.settings,
+                    rhythm=self._rhythm(),
                     step=step,
                     end=end,
-                    length=phase.length,
+                    tokens=self.settings.batch_size * phase.length,
                     means=means,
                     lines=lines,
+                    figures=_figures_at(phase.length),
+                    panels=_PANELS,
                     evaluate=self._evaluation(phase),
                     writes=self.devices.writes,
-                    keep=self.keep,
                     draw=can_draw(),
                     on_line=board.add,
                     progress=self.progress,
@@ -98,6 +105,18 @@ class Job:
             save(trained, self.run / MODEL, overwrite=True)
         return trained
 
+    def _rhythm(self) -> Rhythm:
+        settings = self.settings
+        return Rhythm(
+            steps=settings.steps,
+            accumulate=settings.accumulate,
+            log_every=settings.log_every,
+            evaluate_every=settings.evaluate_every,
+            save_every=settings.save_every,
+            on_nonfinite=settings.on_nonfinite,
+            keep=self.keep,
+        )
+
     def _restored(self) -> tuple[int, list[np.ndarray]]:
         """The step of the newest checkpoint, and the running means that it had."""
         self.model.optimizer.build(self.model.trainable_variables)
@@ -120,7 +139,7 @@ class Job:
     def _fit(self, phase: Phase, recorder: Recorder, *, done: int, steps: int) -> None:
         settings, devices = self.settings, self.devices
         micro = settings.batch_size // settings.accumulate
-        self.model.expected_predictions = self._expected_predictions(phase)
+        self.model.expected_labels["masked_lm"] = self._expected_predictions(phase)
         # Each phase has its own static shape, hence its own compiled step.
         self.model.make_train_function(force=True)
         self.model.make_test_function(force=True)
@@ -178,12 +197,13 @@ class Job:
                 verbose=0,
                 return_dict=True,
             )
-            return {name: value for name, value in figures.items() if name != "loss"}
+            del figures["loss"]
+            return _with_perplexity(figures)
 
         return evaluate
 
     def _expected_predictions(self, phase: Phase) -> float:
-        """Masked tokens of an average row, see ``PretrainingModel``."""
+        """Masked tokens of an average row, see ``TrainingModel``."""
         shards = self.rows.shards(phase.length)
         records = sum(shard.records for shard in shards)
         tokens = sum(shard.tokens or shard.records * phase.length for shard in shards)
@@ -193,6 +213,22 @@ class Job:
             masking = self.settings.masking
             slots, rate = masking.slots(phase.length), masking.mask_rate
         return float(min(slots, rate * tokens / records))
+
+
+def _figures_at(
+    length: int,
+) -> Callable[[int, Mapping[str, float]], dict[str, float]]:
+    """What a line of the log tells of a step at this length."""
+    return lambda step, means: {"length": length, **_with_perplexity(means)}
+
+
+def _with_perplexity(means: Mapping[str, float]) -> dict[str, float]:
+    """The figures, ``masked_lm_perplexity`` among them: e to the loss."""
+    figures = {name: float(value) for name, value in means.items()}
+    loss = figures.get("masked_lm_loss")
+    if loss is not None:
+        figures["masked_lm_perplexity"] = math.exp(min(loss, 700.0))
+    return figures
 
 
 def own_shards(

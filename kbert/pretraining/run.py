@@ -17,9 +17,9 @@ from ..objective import build_pretraining_model
 from ..optimizers import AdamW, Lamb
 from ..pretraining_data import PretrainingData
 from ..training.folder import describe, held
+from ..training.recorder import Progress
 from ..training.strategies import open_devices, stop_together
 from .job import Job, own_shards
-from .recorder import Progress
 from .settings import PretrainingSettings
 from .start import check_lengths, check_phases, is_model, starting_model
 

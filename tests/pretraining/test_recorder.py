@@ -1,4 +1,4 @@
-"""kbert/pretraining/recorder.py: numbers that are not finite"""
+"""kbert/training/recorder.py in runs of kbert.pretrain: numbers that are not finite"""
 
 import itertools
 
@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 import kbert
 from kbert import TrainingError
 from kbert.pretraining import job, run
-from kbert.pretraining.recorder import _last_sound
+from kbert.training.recorder import _last_sound
 from kbert.training.state import checkpoints
 
 WEIGHT = "layer_1/intermediate/kernel"

@@ -1,28 +1,44 @@
 """The Keras callback of a run: logs, evaluates, saves, and stops between two steps."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from ..errors import Stopped, TrainingError
-from ..training.curves import CURVES, draw_curves
-from ..training.journal import append_log
-from ..training.state import save_state
-from .settings import PretrainingSettings
+from .curves import CURVES, draw_curves
+from .journal import append_log
+from .state import save_state
 
+OnNonfinite = Literal["stop", "skip"]
 Progress = Callable[[int, int, Mapping[str, float]], None]
-_PANELS = {
-    "masked_lm_loss": "masked tokens: loss (nats)",
-    "masked_lm_accuracy": "masked tokens: accuracy",
-    "next_sentence_accuracy": "next sentence: accuracy",
-    "learning_rate": "learning rate",
-}
 _LEFT_OUT = "nonfinite_steps"
 _MOST_LOST = 10  # steps in a row that may be left out
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """How long a run is, and how often it does what.
+
+    Args:
+        steps: weight updates in all.
+        accumulate: batches of an update.
+        log_every, evaluate_every, save_every: steps between two of them.
+        on_nonfinite: see ``PretrainingSettings``.
+        keep: checkpoints to keep.
+    """
+
+    steps: int
+    accumulate: int
+    log_every: int
+    evaluate_every: int
+    save_every: int
+    on_nonfinite: OnNonfinite
+    keep: int
 
 
 class Recorder(keras.callbacks.Callback):
@@ -34,15 +50,19 @@ class Recorder(keras.callbacks.Callback):
 
     Args:
         run: the folder.
-        settings: resolved ones.
+        rhythm: of the run.
         step: weight updates that were done before.
-        end: those that will be when this phase ends; it ends with a line.
-        length: T of this phase.
+        end: those that will be when this part of it ends; it ends with a line.
+        tokens: of an update, to tell the progress.
         means: running means of the checkpoint that is resumed, if there is one.
         lines: of the log so far; it is added to.
+        figures: what a line tells of a step besides its number: a function of that
+            and of the means since the last line.
+        panels: titles of the figures that are drawn.
         evaluate: gives held-out figures; ``None`` if nothing is held out.
+        on_evaluated: told of a line with held-out figures, before the checkpoint of its
+            step is written; gives whether the run should end.
         writes: whether this host writes files.
-        keep: checkpoints to keep.
         draw: whether curves are drawn.
         on_line: told of each new line.
         progress: told of each step: its number, its tokens, the means so far.
@@ -53,24 +73,27 @@ class Recorder(keras.callbacks.Callback):
         self,
         *,
         run: Path,
-        settings: PretrainingSettings,
+        rhythm: Rhythm,
         step: int,
         end: int,
-        length: int,
+        tokens: int,
         means: Sequence[np.ndarray],
         lines: list[dict[str, Any]],
+        figures: Callable[[int, Mapping[str, float]], Mapping[str, float]],
+        panels: Mapping[str, str],
         evaluate: Callable[[], Mapping[str, float]] | None,
+        on_evaluated: Callable[[], bool] = lambda: False,
         writes: bool,
-        keep: int,
         draw: bool,
         on_line: Callable[[dict[str, Any]], None],
         progress: Progress,
         check_stop: Callable[[], None],
     ) -> None:
         super().__init__()
-        self.run, self.settings, self.length = run, settings, length
+        self.run, self.rhythm, self.tokens = run, rhythm, tokens
         self.step, self.end, self.lines, self.evaluate = step, end, lines, evaluate
-        self.writes, self.keep, self.draw = writes, keep, draw
+        self.figures, self.panels, self.on_evaluated = figures, panels, on_evaluated
+        self.writes, self.draw = writes, draw
         self.on_line, self.progress, self.check_stop = on_line, progress, check_stop
         self._means, self._batches = means, 0
 
@@ -86,13 +109,17 @@ class Recorder(keras.callbacks.Callback):
         self, batch: int, logs: Mapping[str, Any] | None = None
     ) -> None:
         self._batches += 1
-        if self._batches % self.settings.accumulate:
+        if self._batches % self.rhythm.accumulate:
             return
         self.step += 1
-        self.progress(self.step, self.settings.batch_size * self.length, logs or {})
-        saving, evaluating = self._due("save_every"), self._due("evaluate_every")
-        if saving or evaluating or self._due("log_every") or self.step == self.end:
+        self.progress(self.step, self.tokens, logs or {})
+        saving = self._due(self.rhythm.save_every)
+        evaluating = self.evaluate is not None and self._due(self.rhythm.evaluate_every)
+        logging = self._due(self.rhythm.log_every) or self.step == self.end
+        if saving or evaluating or logging:
             self._report(evaluating=evaluating)
+        if evaluating and self.on_evaluated():
+            self.model.stop_training = saving = True
         if saving:
             self._save()
         try:
@@ -103,19 +130,18 @@ class Recorder(keras.callbacks.Callback):
                 self._save()
             raise
 
-    def _due(self, interval: str) -> bool:
-        every = getattr(self.settings, interval)
-        return self.step % every == 0 or self.step == self.settings.steps
+    def _due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.rhythm.steps
 
     def _report(self, *, evaluating: bool) -> None:
         means = self._finite_means()
-        line = {"step": self.step, "length": self.length, **_with_perplexity(means)}
+        line = {"step": self.step, **self.figures(self.step, means)}
         line["learning_rate"] = _number(self.model.optimizer.learning_rate)
         if left_out := self._left_out():
             line[_LEFT_OUT] = left_out
         self.model.reset_metrics()
         if evaluating and self.evaluate is not None:
-            held_out = _with_perplexity(self.evaluate())
+            held_out = self.evaluate()
             held_out = {f"evaluation_{name}": held_out[name] for name in held_out}
             self._check_finite(held_out)
             line |= held_out
@@ -124,7 +150,7 @@ class Recorder(keras.callbacks.Callback):
         if self.writes:
             append_log(self.run, line)
             if evaluating and self.draw:
-                draw_curves(self.lines, self.run / CURVES, panels=_PANELS)
+                draw_curves(self.lines, self.run / CURVES, panels=self.panels)
         self.on_line(line)
 
     def _finite_means(self) -> dict[str, float]:
@@ -162,14 +188,14 @@ class Recorder(keras.callbacks.Callback):
     def _check_progress(self) -> None:
         optimizer = self.model.optimizer
         lost = self.step - _last_sound(self.lines, self.step, self._left_out())
-        if self.settings.on_nonfinite == "skip" and lost < _MOST_LOST:
+        if self.rhythm.on_nonfinite == "skip" and lost < _MOST_LOST:
             # The next one that is not finite is told as the first.
             optimizer.nonfinite_step.assign(-1)
             return
         tensor = self.model.trainable_variables[_number(optimizer.nonfinite_tensor)]
         what = f"step {_number(optimizer.nonfinite_step) + 1}: the gradient of "
         what += f"{tensor.path} is not finite"
-        if self.settings.on_nonfinite == "skip":
+        if self.rhythm.on_nonfinite == "skip":
             what += f", and {lost} steps in a row were left out"
         raise TrainingError(
             what,
@@ -180,9 +206,8 @@ class Recorder(keras.callbacks.Callback):
 
     def _save(self) -> None:
         self._fetch()
-        save_state(
-            self.model, self.run, step=self.step, keep=self.keep, write=self.writes
-        )
+        keep = self.rhythm.keep
+        save_state(self.model, self.run, step=self.step, keep=keep, write=self.writes)
 
     def _fetch(self) -> None:
         """Give the variables the values that JAX keeps to itself during ``fit``."""
@@ -213,12 +238,3 @@ def _last_sound(lines: list[dict[str, Any]], step: int, left_out: int) -> int:
 
 def _number(value: Any) -> Any:
     return keras.ops.convert_to_numpy(value).item()
-
-
-def _with_perplexity(means: Mapping[str, float]) -> dict[str, float]:
-    """The figures, ``masked_lm_perplexity`` among them: e to the loss."""
-    figures = {name: float(value) for name, value in means.items()}
-    loss = figures.get("masked_lm_loss")
-    if loss is not None:
-        figures["masked_lm_perplexity"] = math.exp(min(loss, 700.0))
-    return figures
