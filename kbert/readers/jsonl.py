@@ -54,16 +54,16 @@ class _Fields:
     def string(self, key: str) -> str:
         value = self.value(key)
         if not isinstance(value, str):
-            self.fail(f"{key!r} is {_kind(value)}", "a string")
+            self.fail(f"{key!r} is {kind_of(value)}", "a string")
         return self._checked(value, key)
 
     def strings(self, key: str) -> tuple[str, ...]:
         values = self.value(key)
         if not isinstance(values, list):
-            self.fail(f"{key!r} is {_kind(values)}", "a list of strings")
+            self.fail(f"{key!r} is {kind_of(values)}", "a list of strings")
         for index, value in enumerate(values):
             if not isinstance(value, str):
-                self.fail(f"{key}[{index}] is {_kind(value)}", "a string")
+                self.fail(f"{key}[{index}] is {kind_of(value)}", "a string")
             self._checked(value, f"{key}[{index}]")
         return tuple(values)
 
@@ -72,7 +72,7 @@ class _Fields:
         if isinstance(value, str):
             return self._checked(value, key)
         if isinstance(value, bool) or not isinstance(value, int):
-            self.fail(f"{key!r} is {_kind(value)}", "a string or a whole number")
+            self.fail(f"{key!r} is {kind_of(value)}", "a string or a whole number")
         return str(value)
 
     def label(self, key: str) -> str | tuple[str, ...]:
@@ -89,7 +89,9 @@ class _Fields:
             return self._checked(value, name)
         if isinstance(value, int | float):  # true and false are such, too
             return json.dumps(value)
-        self.fail(f"{name!r} is {_kind(value)}", "a string, a number or a list of them")
+        self.fail(
+            f"{name!r} is {kind_of(value)}", "a string, a number or a list of them"
+        )
 
     def endings(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         if len(keys) == 1:
@@ -122,7 +124,7 @@ def _item(
         text = fields.string(key)
     else:
         fields.fail(
-            f"{key!r} is {_kind(fields.value(key))}", "a string or list of strings"
+            f"{key!r} is {kind_of(fields.value(key))}", "a string or list of strings"
         )
     return Item(
         source=path,
@@ -153,7 +155,7 @@ def _objects(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
         row = _parse(line, where, number)
         if not isinstance(row, dict):
             raise InputError(
-                f"holds {_kind(row)}",
+                f"holds {kind_of(row)}",
                 where=where,
                 line=number,
                 expected="a JSON object",
@@ -163,7 +165,7 @@ def _objects(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parse(line: str, where: str, number: int) -> Any:
     try:
-        return _DECODER.decode(line)
+        return DECODER.decode(line)
     except json.JSONDecodeError as error:
         what = f"not JSON at column {error.colno}: {error.msg}"
     except RecursionError:
@@ -197,7 +199,7 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-_DECODER = json.JSONDecoder(
+DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
 )
 
@@ -219,7 +221,7 @@ def _keys(row: dict[str, Any]) -> str:
     return ", ".join(keys + ["…"] * (len(row) > 20)) or "(none)"
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     names = {dict: "an object", list: "a list", str: "a string"}

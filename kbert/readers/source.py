@@ -18,6 +18,7 @@ from .zstd import open_zstd
 
 STDIN = "-"
 MAX_LINE_BYTES = 16 << 20
+MAX_FILE_BYTES = 1 << 30  # of a file that is read whole
 _COMPRESSED = {
     ".gz": gzip.open,
     ".xz": lzma.open,
@@ -92,6 +93,31 @@ def numbered_lines(path: str, *, keep_ends: bool = False) -> Iterator[tuple[int,
         raise _unreadable(where, error, line=number + 1 if number else None) from error
 
 
+def whole_text(path: str) -> str:
+    """All of a file at once, for formats that are not made of lines.
+
+    A byte order mark at the start is dropped.
+
+    Args:
+        path: file name, or ``"-"``.
+
+    Raises:
+        InputError: the file cannot be read or unpacked, is not UTF-8, or is longer than
+            1 GiB.
+        DependencyError: the package that unpacks it is not installed.
+    """
+    where = display_name(path)
+    try:
+        with _open(path) as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise _unreadable(where, error) from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise InputError(f"longer than {MAX_FILE_BYTES >> 30} GiB", where=where)
+    skipped = len(_BOM) if raw.startswith(_BOM) else 0
+    return _decode(raw[skipped:], where, 1, skipped)
+
+
 def fingerprint_inputs(paths: list[str]) -> list[dict[str, Any]]:
     """What a manifest says of the inputs: base name, bytes and SHA-256 of each.
 
@@ -156,7 +182,7 @@ def _decode(raw: bytes, where: str, number: int, offset: int) -> str:
             f"byte 0x{raw[error.start]:02x} at offset {offset + error.start} of the "
             "file is not UTF-8",
             where=where,
-            line=number,
+            line=number + raw.count(b"\n", 0, error.start),
             hint=f"Convert it first, for example: iconv -f {source} -t UTF-8.",
         ) from None
 
