@@ -28,6 +28,19 @@ GLUE_FIGURES = {
 }
 
 
+def accuracy(gold: np.ndarray, guesses: np.ndarray) -> float:
+    """The fraction of guesses that are right.
+
+    Args:
+        gold: int ``[N]``.
+        guesses: int ``[N]``.
+
+    Raises:
+        InputError: nothing to score, or other numbers of guesses.
+    """
+    return float(metrics.accuracy_score(*_checked(gold, guesses)))
+
+
 def class_figures(
     gold: np.ndarray, guesses: np.ndarray, *, num_classes: int
 ) -> dict[str, float]:
@@ -51,7 +64,7 @@ def class_figures(
         {'accuracy': 0.6666666666666666, 'f1': 0.8, 'matthews': 0.0}
     """
     gold, guesses = _checked(gold, guesses)
-    figures = {"accuracy": float(metrics.accuracy_score(gold, guesses))}
+    figures = {"accuracy": accuracy(gold, guesses)}
     if num_classes == 2:
         figures["f1"] = float(metrics.f1_score(gold, guesses, zero_division=0))
     else:

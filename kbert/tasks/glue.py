@@ -1,0 +1,207 @@
+"""The official files of a GLUE task → examples; guesses → what its server takes.
+
+Quotes are ordinary characters, a byte order mark is none, and no row is left out. Test
+files have no labels; the diagnostic set is read and answered as MNLI.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+from .. import io
+from ..errors import ConfigError, InputError
+from ..metrics.classification import GLUE_FIGURES
+from ..readers import ReaderOptions
+from ..readers.source import STDIN, check_readable, numbered_lines
+from .tables import TextExample, read_texts
+
+_ENTAILMENT = ("entailment", "not_entailment")
+_BINARY = ("0", "1")
+SCORE_RANGE = (0.0, 5.0)  # of STS-B
+
+# The classes in the order of the outputs; STS-B has scores.
+GLUE_LABELS = {
+    "CoLA": _BINARY,
+    "SST-2": _BINARY,
+    "MRPC": _BINARY,
+    "STS-B": (),
+    "QQP": _BINARY,
+    "MNLI": ("entailment", "neutral", "contradiction"),
+    "QNLI": _ENTAILMENT,
+    "RTE": _ENTAILMENT,
+    "WNLI": _BINARY,
+}
+
+
+def _named(
+    text: str, pair: str | None = None, *, label: str = "label", index: str = "index"
+) -> ReaderOptions:
+    return ReaderOptions(
+        format="tsv",
+        text_column=text,
+        text_pair_column=pair,
+        label_column=label,
+        id_column=index,
+    )
+
+
+_PAIR = _named("sentence1", "sentence2")
+# What the files of a task look like, train and dev before test where they differ.
+_LAYOUTS = {
+    "CoLA": (
+        ReaderOptions(format="tsv", header=False, text_column="3", label_column="1"),
+        _named("sentence"),
+    ),
+    "SST-2": (_named("sentence"),),
+    "MRPC": (_named("#1 String", "#2 String", label="Quality"),),
+    "STS-B": (
+        _named("sentence1", "sentence2", label="score"),
+        # The same data as the STS benchmark has them: other columns, no header, and
+        # behind some rows the licence.
+        ReaderOptions(
+            format="tsv",
+            header=False,
+            text_column="5",
+            text_pair_column="6",
+            label_column="4",
+            uneven_rows="cut",
+        ),
+    ),
+    # Some questions hold a line end, which the files keep as it is.
+    "QQP": (
+        dataclasses.replace(
+            _named("question1", "question2", label="is_duplicate", index="id"),
+            uneven_rows="join",
+        ),
+    ),
+    "MNLI": (dataclasses.replace(_PAIR, label_column="gold_label"),),
+    "QNLI": (_named("question", "sentence"),),
+    "RTE": (_PAIR,),
+    "WNLI": (_PAIR,),
+}
+
+
+def check_glue(task: str, *, scores: bool) -> None:
+    """Raise ``ConfigError`` unless GLUE has such a task, of classes or of scores."""
+    if task not in GLUE_FIGURES:
+        raise ConfigError(
+            f"glue={task!r}", expected=f"one of {', '.join(GLUE_FIGURES)}"
+        )
+    if (task == "STS-B") != scores:
+        kind = "scores: it is a regression" if task == "STS-B" else "classes"
+        raise ConfigError(
+            f"glue={task!r} has {kind}",
+            hint="Use kbert finetune regress for STS-B, and classify for the others.",
+        )
+
+
+def read_glue(path: str, task: str, *, gold: bool) -> list[TextExample]:
+    """Read one of the files that GLUE gives out.
+
+    Args:
+        path: train, dev or test file of the task.
+        task: one of ``GLUE_LABELS``.
+        gold: whether to read the labels, which a test file does not have.
+
+    Raises:
+        InputError: a file that does not look like one of the task; or ``gold``, and
+            it has no labels.
+    """
+    layout = _layout(path, task)
+    names = _first_row(path)
+    if gold and layout.header and layout.label_column not in names:
+        raise InputError(
+            f"no column {layout.label_column!r}: a test file of {task}",
+            where=path,
+            expected="a file with labels, such as dev.tsv",
+            hint="Its guesses can be scored by the server only: kbert predict.",
+        )
+    if not gold:
+        layout = dataclasses.replace(layout, label_column=None)
+    if layout.id_column not in names:
+        layout = dataclasses.replace(layout, id_column=None)
+    return read_texts(path, layout)
+
+
+def submission_name(task: str, source: str) -> str:
+    """The name that the server wants for the answers to a file.
+
+    Args:
+        task: one of ``GLUE_LABELS``.
+        source: name of the file that was read; of MNLI it says which set it is.
+    """
+    if task != "MNLI":
+        return f"{task}.tsv"
+    name = PurePath(source).name.lower()
+    if "diagnostic" in name or name.startswith("ax"):
+        return "AX.tsv"
+    return "MNLI-mm.tsv" if "mismatched" in name else "MNLI-m.tsv"
+
+
+def write_submission(
+    folder: Path, task: str, examples: list[TextExample], answers: Iterable[str | float]
+) -> Path:
+    """Write the answers to one file as the server takes them.
+
+    Args:
+        folder: gets a file of the server's name for it.
+        task: one of ``GLUE_LABELS``.
+        examples: of one file; their number in it stands for an index that is missing.
+        answers: one for each: the name of its class; of STS-B a score, which is put
+            into its range.
+
+    Returns:
+        The file.
+
+    Source:
+        gluebenchmark.com, submission format: a header, then index and prediction.
+    """
+    path = folder / submission_name(task, examples[0].source)
+    rows = ["index\tprediction\n"]
+    for number, (example, answer) in enumerate(zip(examples, answers, strict=True)):
+        if isinstance(answer, float):
+            answer = f"{min(max(answer, SCORE_RANGE[0]), SCORE_RANGE[1]):.4f}"
+        rows.append(f"{number if example.id is None else example.id}\t{answer}\n")
+    io.write_text(path, "".join(rows))
+    return path
+
+
+def _layout(path: str, task: str) -> ReaderOptions:
+    """The layout that the first line of a file fits."""
+    cells = _first_row(path)
+    for layout in _LAYOUTS[task]:
+        columns = [layout.text_column, layout.text_pair_column]
+        names = cells if layout.header else [str(one) for one in range(len(cells))]
+        named = set(filter(None, columns)) <= set(names)
+        if named and (layout.header or _looks_right(cells, layout)):
+            return layout
+    wanted = _LAYOUTS[task][0 if _LAYOUTS[task][0].header else -1]
+    columns = " and ".join(filter(None, [wanted.text_column, wanted.text_pair_column]))
+    raise InputError(
+        f"no file of {task}: its first line has the columns {', '.join(cells[:20])}",
+        where=path,
+        line=1,
+        expected=columns,
+        hint="A file of your own is read without --glue, by --text-column.",
+    )
+
+
+def _looks_right(cells: list[str], layout: ReaderOptions) -> bool:
+    """Whether the first line of a file without a header holds a number as its label."""
+    try:
+        float(cells[int(layout.label_column)])
+    except ValueError:
+        return False
+    return True
+
+
+def _first_row(path: str) -> list[str]:
+    check_readable(path)
+    if path == STDIN:
+        raise InputError(
+            "GLUE files are not read from standard input",
+            expected="the name of a file",
+        )
+    for _, line in numbered_lines(path):
+        return line.split("\t")
+    raise InputError("is empty", where=path, expected="a file of GLUE")

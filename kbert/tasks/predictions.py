@@ -1,0 +1,89 @@
+"""What a task says of each example → one row of a TSV or JSON Lines file each."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import io
+from ..errors import OutputError
+
+PREDICTIONS = "predictions.tsv"
+_BLANKS = str.maketrans("\t\r\n", "   ")  # would end the cell or the row
+
+
+def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write one row for each record, in order.
+
+    Args:
+        path: ends in ``.jsonl`` or ``.tsv``; a folder, or a name without an ending,
+            gets ``predictions.tsv``. In a table, a mapping is a column for each key,
+            ``name:key``, and a list is one cell with ``|`` between its values.
+        records: of the same keys.
+
+    Raises:
+        OutputError: another ending, or the disk says no.
+    """
+    path = _file(path)
+    if path.suffix == ".jsonl":
+        lines = [json.dumps(record, ensure_ascii=False) for record in records]
+    else:
+        flat = [_flat(record) for record in records]
+        lines = ["\t".join(flat[0])] if flat else []
+        lines += ["\t".join(map(_cell, record.values())) for record in flat]
+    io.write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether predictions go into ``path``, and not to it."""
+    return path.is_dir() or not path.suffix
+
+
+def own_folder(path: Path) -> Path:
+    """Make the folder ``path`` if it is not there yet."""
+    with io.writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def by_label(labels: Iterable[str], values: np.ndarray) -> dict[str, float]:
+    """Probabilities by the names of their classes, in six digits."""
+    return {
+        label: float(f"{value:.6g}")
+        for label, value in zip(labels, values.tolist(), strict=True)
+    }
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """float32 ``[C]``: probabilities of classes of which one is right."""
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
+
+
+def _file(path: Path) -> Path:
+    if is_folder(path):
+        return own_folder(path) / PREDICTIONS
+    if path.suffix not in (".tsv", ".jsonl"):
+        raise OutputError(
+            f"predictions cannot be written as {path.suffix}",
+            where=path,
+            expected="a name that ends in .tsv or .jsonl, or a folder",
+        )
+    return path
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    cells: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            cells |= {f"{name}:{key}": one for key, one in value.items()}
+        else:
+            cells[name] = value
+    return cells
+
+
+def _cell(value: Any) -> str:
+    text = "|".join(value) if isinstance(value, list | tuple) else str(value)
+    return text.translate(_BLANKS)
