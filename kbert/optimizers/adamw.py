@@ -1,6 +1,7 @@
 """Adam with decoupled weight decay as BERT was trained with it, safe and exact."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -50,11 +51,17 @@ class AdamW(keras.optimizers.Optimizer):
         bias_correction: bool = False,
         global_clipnorm: float | None = 1.0,
         gradient_accumulation_steps: int | None = None,
+        rate_factors: Mapping[str, float] | None = None,
         name: str = "adamw",
     ) -> None:
         for what, value in {"beta_1": beta_1, "beta_2": beta_2}.items():
             if not 0 <= value < 1:
                 raise ConfigError(f"{what}={value!r}", expected="a number in [0, 1)")
+        for what, value in (rate_factors or {}).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(
+                    f"rate_factors of {what}: {value!r}", expected="a number from 0 up"
+                )
         super().__init__(
             learning_rate,
             weight_decay=weight_decay,
@@ -64,6 +71,7 @@ class AdamW(keras.optimizers.Optimizer):
         )
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.bias_correction = bias_correction
+        self.rate_factors = dict(rate_factors or {})
 
     def build(self, variables: list[keras.Variable]) -> None:
         if self.built:
@@ -114,6 +122,11 @@ class AdamW(keras.optimizers.Optimizer):
         decayed: bool,
     ) -> None:
         betas = (self.beta_1, self.beta_2)
+        if (factor := self._rate_factor(variable)) != 1.0:
+            step = step._replace(
+                learning_rate=step.learning_rate * factor,
+                decay_rate=step.decay_rate * factor,
+            )
 
         def change(variable: Any, gradient: Tensor, *numbers: Tensor) -> None:
             adam(
@@ -127,6 +140,11 @@ class AdamW(keras.optimizers.Optimizer):
             )
 
         update_each(change, [variable], [gradient], *([number] for number in step))
+
+    def _rate_factor(self, variable: Any) -> float:
+        path = f"{variable.path}/"
+        factors = self.rate_factors.items()
+        return math.prod(one for start, one in factors if path.startswith(f"{start}/"))
 
     def _step(self, squared_norm: Tensor, go: Tensor) -> AdamStep:
         rate = ops.cast(self.learning_rate, "float32")
@@ -184,7 +202,7 @@ class AdamW(keras.optimizers.Optimizer):
             "gradient_accumulation_steps",
             "name",
         )
-        own = ("beta_1", "beta_2", "epsilon", "bias_correction")
+        own = ("beta_1", "beta_2", "epsilon", "bias_correction", "rate_factors")
         return {name: config[name] for name in names} | {
             name: getattr(self, name) for name in own
         }

@@ -285,9 +285,28 @@ def test_sparse_gradients_are_added_up_row_by_row():
     np.testing.assert_allclose(sparse[0].numpy(), dense[0].numpy(), atol=1e-7)
 
 
+# Nothing is clipped, so that no variable knows of the others.
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_factor_multiplies_the_rate_of_those_whose_path_begins_so(compiled):
+    options = {"weight_decay": 0.2, "bias_correction": True, "global_clipnorm": None}
+    factors = {"embeddings": 0.0, "layer_1/attention": 0.5, "layer": 7.0}
+    ours = trained(AdamW(0.02, rate_factors=factors, **options), compiled=compiled)
+    whole, half = (trained(AdamW(rate, **options)) for rate in (0.02, 0.01))
+    expected = [variables()[0].numpy(), *half[1:3], *whole[3:]]
+
+    assert_equal(ours, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf])
+def test_a_factor_out_of_its_range_is_refused(value):
+    with pytest.raises(ConfigError, match=f"rate_factors of layer_1: {value}; expec"):
+        AdamW(rate_factors={"layer_1": value})
+
+
 @pytest.mark.parametrize("make", [AdamW, Lamb])
 def test_its_config_makes_the_same_optimizer(make):
-    options = {} if make is Lamb else {"bias_correction": True}
+    own = {"bias_correction": True, "rate_factors": {"layer_1": 0.3}}
+    options = {} if make is Lamb else own
     optimizer = make(
         LearningRate(0.01, steps=7, warmup_steps=2, decay="cosine"),
         weight_decay=0.3,
