@@ -5,21 +5,16 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import keras
-import numpy as np
-
-from .. import __version__
 from ..checkpoints import save
-from ..errors import ConfigError
 from ..model import Bert
 from ..objective import TrainingModel
 from ..pretraining_data import PretrainingData, Shard
 from ..training.board import Board
 from ..training.curves import can_draw
-from ..training.folder import description
+from ..training.folder import description, versions
 from ..training.journal import read_log, rewind_log
 from ..training.recorder import Progress, Recorder, Rhythm
-from ..training.state import newest_state, restore
+from ..training.state import resume_state
 from ..training.strategies import Devices
 from .damage import naming_bad_records
 from .dataset import evaluation_dataset, record_format, training_dataset
@@ -60,7 +55,7 @@ class Job:
 
     def train(self, check_stop: Callable[[], None]) -> None:
         """Go through the phases, from where the newest checkpoint is."""
-        step, means = self._restored()
+        step, means = resume_state(self.model, self.run, self.devices)
         lines = rewind_log(self.run, step=step) if self.devices.writes else []
         with Board(self.run / "tensorboard", on=self.devices.writes) as board:
             for phase, start, end in self.settings.spans():
@@ -98,7 +93,7 @@ class Job:
             training={
                 **description(self.run),
                 "metrics": last,
-                "versions": _versions(),
+                "versions": versions(),
             },
         )
         if self.devices.writes:
@@ -116,25 +111,6 @@ class Job:
             on_nonfinite=settings.on_nonfinite,
             keep=self.keep,
         )
-
-    def _restored(self) -> tuple[int, list[np.ndarray]]:
-        """The step of the newest checkpoint, and the running means that it had."""
-        self.model.optimizer.build(self.model.trainable_variables)
-        found = newest_state(self.run)
-        steps = self.devices.gather(found[0] if found else 0)
-        if len(set(steps)) > 1:
-            raise ConfigError(
-                f"the hosts see checkpoints of the steps {steps}",
-                where=self.run,
-                expected="the same on all hosts",
-                hint="Give them an output folder that they share.",
-            )
-        if found is None:
-            return 0, []
-        step, arrays = found
-        restore(self.model, arrays, where=self.run)
-        means = map(keras.ops.convert_to_numpy, self.model.metrics_variables)
-        return step, list(means)
 
     def _fit(self, phase: Phase, recorder: Recorder, *, done: int, steps: int) -> None:
         settings, devices = self.settings, self.devices
@@ -236,12 +212,3 @@ def own_shards(
 ) -> tuple[Shard, ...]:
     """Those that ``training_dataset`` reads on this host."""
     return rows.shards(length)[devices.host :: devices.hosts]
-
-
-def _versions() -> dict[str, str]:
-    versions = {"kbert": __version__, "keras": keras.__version__}
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        versions["tensorflow"] = tf.__version__
-    return versions

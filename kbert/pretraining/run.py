@@ -1,29 +1,25 @@
 """Pretraining data → a run folder with log, curves, checkpoints, and a model."""
 
-import contextlib
-import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..config import BertConfig
 from ..interruption import stop_between_steps
-from ..model import Bert, model_variables
+from ..model import Bert
 from ..objective import build_pretraining_model
 from ..optimizers import AdamW, Lamb
 from ..pretraining_data import PretrainingData
-from ..training.folder import describe, held
+from ..training.folder import describe, held, weights_digest
 from ..training.recorder import Progress
+from ..training.settings import POLICIES, check_division
 from ..training.strategies import open_devices, stop_together
 from .job import Job, own_shards
 from .settings import PretrainingSettings
 from .start import check_lengths, check_phases, is_model, starting_model
 
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _GO_ON = "Everything up to here is saved: run the same command with --resume."
 
 
@@ -71,21 +67,20 @@ def pretrain(
     """
     run = Path(output)
     devices = open_devices(settings.strategy, devices=settings.devices)
-    settings.check_division(devices.replicas)
+    check_division(settings, devices.replicas)
     rows = PretrainingData.open(data, verify=False)
     settings = settings.resolve(rows.lengths, hosts=devices.hosts)
     for phase in settings.phases:
         rows.verify(own_shards(rows, phase.length, devices))
         rows.verify(rows.shards(phase.length, "evaluation"))
     check_phases(settings, rows)
-    hold = held if devices.writes else _shared
     with (
-        hold(run, resume=resume, overwrite=overwrite),
+        held(run, resume=resume, overwrite=overwrite, write=devices.writes),
         stop_between_steps(_GO_ON) as check_stop,
     ):
         keras.utils.set_random_seed(settings.seed)
         with devices.scope(), devices.naming_lost_hosts():
-            dtype = _POLICIES[settings.compute_dtype]
+            dtype = POLICIES[settings.compute_dtype]
             bert = starting_model(config, rows, dtype=dtype, dropout=settings.dropout)
             lengths = [phase.length for phase in settings.phases]
             check_lengths(bert, lengths, where=rows.path)
@@ -107,12 +102,6 @@ def pretrain(
             return job.finish()
 
 
-@contextlib.contextmanager
-def _shared(run: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
-    """In place of ``held``: only the host that writes holds the folder."""
-    yield
-
-
 def _identity(
     settings: PretrainingSettings, bert: Bert, rows: PretrainingData, *, continued: bool
 ) -> dict[str, Any]:
@@ -131,16 +120,7 @@ def _identity(
         shards = [shard for length in rows.lengths for shard in rows.shards(length)]
         data["shards"] = {shard.path.name: shard.records for shard in shards}
     identity = {"settings": kept, "config": bert.config.to_dict(), "data": data}
-    return {**identity, "weights": _digest(bert)} if continued else identity
-
-
-def _digest(bert: Bert) -> str:
-    """The SHA-256 of all weights."""
-    sha = hashlib.sha256()
-    for path, variable in sorted(model_variables(bert).items()):
-        sha.update(path.encode("utf-8"))
-        sha.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
-    return sha.hexdigest()
+    return {**identity, "weights": weights_digest(bert)} if continued else identity
 
 
 def _optimizer(settings: PretrainingSettings) -> keras.optimizers.Optimizer:

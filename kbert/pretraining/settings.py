@@ -1,7 +1,6 @@
 """What a pretraining run is made of: phases, batches, optimizer, masks."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -9,10 +8,15 @@ from ..errors import ConfigError
 from ..masking import MaskingSettings
 from ..optimizers import Decay, LearningRate
 from ..training import Strategy
+from ..training.settings import (
+    ComputeDtype,
+    OnNonfinite,
+    check_choice,
+    check_count,
+    check_training,
+)
 
 Optimizer = Literal["adamw", "lamb"]
-ComputeDtype = Literal["float32", "bfloat16"]
-OnNonfinite = Literal["stop", "skip"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Phase:
     share: float
 
     def __post_init__(self) -> None:
-        _check_count("length", self.length)
+        check_count("length", self.length)
         if not 0 < self.share <= 1:
             raise ConfigError(f"share={self.share!r}", expected="above 0, at most 1")
 
@@ -100,30 +104,11 @@ class PretrainingSettings:
     streams: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate"):
-            _check_count(name, getattr(self, name))
-        for name in ("save_every", "log_every", "evaluate_every", "devices", "streams"):
-            if getattr(self, name) is not None:
-                _check_count(name, getattr(self, name))
-        _check_choice("optimizer", self.optimizer, get_args(Optimizer))
-        _check_choice("compute_dtype", self.compute_dtype, get_args(ComputeDtype))
-        _check_choice("on_nonfinite", self.on_nonfinite, get_args(OnNonfinite))
-        _check_choice("strategy", self.strategy, get_args(Strategy))
-        if self.batch_size % self.accumulate:
-            raise ConfigError(
-                f"accumulate={self.accumulate} with batch_size={self.batch_size}",
-                expected="batch_size to be a multiple of accumulate",
-            )
-        if not 0 <= self.seed < 1 << 32:
-            raise ConfigError(f"seed={self.seed}", expected="0 to 2^32 - 1")
-        for name in ("weight_decay", "clip_norm"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"{name}={value!r}", expected="a number from 0 up")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ConfigError(
-                f"learning_rate={self.learning_rate!r}", expected="a number above 0"
-            )
+        check_training(self)
+        check_count("steps", self.steps)
+        if self.streams is not None:
+            check_count("streams", self.streams)
+        check_choice("optimizer", self.optimizer, get_args(Optimizer))
         if self.optimizer == "lamb" and self.on_nonfinite == "skip":
             raise ConfigError(
                 "on_nonfinite='skip' with optimizer='lamb'", expected="'adamw'"
@@ -178,15 +163,6 @@ class PretrainingSettings:
         """As JSON takes it."""
         return dataclasses.asdict(self)
 
-    def check_division(self, parts: int) -> None:
-        """Raise ``ConfigError`` unless so many devices have equal parts of a batch."""
-        if self.batch_size // self.accumulate % parts:
-            raise ConfigError(
-                f"batch_size={self.batch_size} with accumulate={self.accumulate} on "
-                f"{parts} devices",
-                expected=f"batch_size to be a multiple of {parts * self.accumulate}",
-            )
-
 
 def parse_phase(text: str) -> Phase:
     """Read ``128:0.9``.
@@ -215,14 +191,3 @@ def _default_phases(lengths: Sequence[int]) -> tuple[Phase, ...]:
         expected="phases that say which are used",
         hint="For instance --phase 128:0.9 --phase 512:0.1.",
     )
-
-
-def _check_count(name: str, value: Any) -> None:
-    if type(value) is not int or value < 1:
-        raise ConfigError(f"{name}={value!r}", expected="a whole number above 0")
-
-
-def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    if value not in choices:
-        expected = " or ".join(repr(choice) for choice in choices)
-        raise ConfigError(f"{name}={value!r}", expected=expected)

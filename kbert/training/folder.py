@@ -1,14 +1,19 @@
 """The folder of a run: who holds it, and ``run.json``, which says what the run is."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import io
+import keras
+import numpy as np
+
+from .. import __version__, io
 from ..config import read_json_object
 from ..errors import OutputError
 from ..fingerprints import check_same
+from ..model import Bert, model_variables
 from .state import FOLDER
 
 _RUN = "run.json"
@@ -16,7 +21,9 @@ _OWN = ".kbert-"
 
 
 @contextlib.contextmanager
-def held(run: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
+def held(
+    run: Path, *, resume: bool, overwrite: bool, write: bool = True
+) -> Iterator[None]:
     """Hold the folder for this process, ready for a run to begin or to go on.
 
     To resume where no run has begun is to begin one: a run can be killed at once.
@@ -25,10 +32,14 @@ def held(run: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
         run: the folder.
         resume: go on with the run that stands there, if there is one.
         overwrite: replace what stands there.
+        write: whether this host writes files; only that one holds the folder.
 
     Raises:
         OutputError: another process holds it, or something stands there.
     """
+    if not write:
+        yield
+        return
     with io.writing(run):
         run.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,6 +77,25 @@ def describe(run: Path, what: Mapping[str, Any], *, resume: bool, write: bool) -
 def description(run: Path) -> dict[str, Any]:
     """What ``describe`` wrote."""
     return read_json_object(run / _RUN)
+
+
+def weights_digest(bert: Bert) -> str:
+    """The SHA-256 of all weights."""
+    sha = hashlib.sha256()
+    for path, variable in sorted(model_variables(bert).items()):
+        sha.update(path.encode("utf-8"))
+        sha.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
+    return sha.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of kbert, Keras and TensorFlow, for ``training.json``."""
+    found = {"kbert": __version__, "keras": keras.__version__}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found["tensorflow"] = tf.__version__
+    return found
 
 
 def _make_room(run: Path, *, overwrite: bool) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from ..errors import Stopped, TrainingError
 from .curves import CURVES, draw_curves
 from .journal import append_log
+from .settings import OnNonfinite
 from .state import save_state
 
-OnNonfinite = Literal["stop", "skip"]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 _LEFT_OUT = "nonfinite_steps"
 _MOST_LOST = 10  # steps in a row that may be left out

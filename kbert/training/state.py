@@ -19,7 +19,14 @@ from safetensors.numpy import load_file
 from .. import io
 from ..checkpoints.safetensors_files import write_safetensors
 from ..config import read_json_object
-from ..errors import CheckpointError, KbertError, KbertWarning, TrainingError
+from ..errors import (
+    CheckpointError,
+    ConfigError,
+    KbertError,
+    KbertWarning,
+    TrainingError,
+)
+from .strategies import Devices
 
 FOLDER = "checkpoints"
 _STATE = "state.safetensors"
@@ -115,6 +122,35 @@ def newest_state(run: Path) -> tuple[int, dict[str, np.ndarray]] | None:
             hint="Start the run again with --overwrite and without --resume.",
         )
     return None
+
+
+def resume_state(
+    model: keras.Model, run: Path, devices: Devices
+) -> tuple[int, list[np.ndarray]]:
+    """Give a compiled model the values of the newest checkpoint, if there is one.
+
+    Returns:
+        The checkpoint's step, and the running means that it had.
+
+    Raises:
+        CheckpointError: all are damaged, or of another model.
+        ConfigError: the hosts see different ones.
+    """
+    model.optimizer.build(model.trainable_variables)
+    found = newest_state(run)
+    steps = devices.gather(found[0] if found else 0)
+    if len(set(steps)) > 1:
+        raise ConfigError(
+            f"the hosts see checkpoints of the steps {steps}",
+            where=run,
+            expected="the same on all hosts",
+            hint="Give them an output folder that they share.",
+        )
+    if found is None:
+        return 0, []
+    step, arrays = found
+    restore(model, arrays, where=run)
+    return step, [keras.ops.convert_to_numpy(one) for one in model.metrics_variables]
 
 
 def restore(model: keras.Model, arrays: dict[str, np.ndarray], *, where: Path) -> None:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from forks import Forks
 
 from kbert import ConfigError, Stopped
+from kbert.training.settings import check_division
 from kbert.training.strategies import OneDevice, open_devices, stop_together
 
 CLUSTER = {"worker": ["a:1", "b:1"]}
@@ -81,10 +82,10 @@ def test_a_tpu_that_is_not_there_is_an_error():
 
 def test_devices_have_equal_parts_of_a_batch():
     chosen = runs.settings(batch_size=12, accumulate=2)
-    chosen.check_division(3)
+    check_division(chosen, 3)
 
     with pytest.raises(ConfigError, match="on 4 devices; expected.*multiple of 8"):
-        chosen.check_division(4)
+        check_division(chosen, 4)
 
 
 class TwoHosts(OneDevice):
