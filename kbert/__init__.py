@@ -20,6 +20,8 @@ _HOME = {
     "FeatureExtractor": "features.estimator",
     "FeatureSettings": "features.settings",
     "FeatureStore": "store",
+    "FineTuned": "finetuning",
+    "FineTuningSettings": "finetuning",
     "InputError": "errors",
     "KbertError": "errors",
     "KbertWarning": "errors",
@@ -40,11 +42,14 @@ _HOME = {
     "build_vocabulary": "vocabulary_training",
     "convert": "checkpoints",
     "create_pretraining_data": "pretraining_data",
+    "evaluate": "finetuning",
     "evaluation_dataset": "pretraining",
     "extend_vocabulary": "checkpoints",
     "fill_mask": "mask_filling",
+    "finetune": "finetuning",
     "load": "checkpoints",
     "new_bert": "model",
+    "predict": "finetuning",
     "pretrain": "pretraining",
     "save": "checkpoints",
     "training_dataset": "pretraining",
@@ -70,6 +75,11 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .features.estimator import FeatureExtractor as FeatureExtractor
     from .features.settings import FeatureSettings as FeatureSettings
+    from .finetuning import FineTuned as FineTuned
+    from .finetuning import FineTuningSettings as FineTuningSettings
+    from .finetuning import evaluate as evaluate
+    from .finetuning import finetune as finetune
+    from .finetuning import predict as predict
     from .mask_filling import fill_mask as fill_mask
     from .masking import MaskingSettings as MaskingSettings
     from .model import Bert as Bert

@@ -56,6 +56,7 @@ RANKS = {
     "training": 8,
     "pretraining": 9,
     "tasks": 9,
+    "finetuning": 10,
     "cli": 12,
     "__init__": 13,
     "__main__": 13,

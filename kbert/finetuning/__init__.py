@@ -1,0 +1,16 @@
+"""A task and labelled files → a fine-tuned model, its figures, and what it predicts."""
+
+from .results import FineTuned, Moment
+from .run import finetune
+from .scoring import Scored, evaluate, predict
+from .settings import FineTuningSettings
+
+__all__ = [
+    "FineTuned",
+    "FineTuningSettings",
+    "Moment",
+    "Scored",
+    "evaluate",
+    "finetune",
+    "predict",
+]

@@ -1,0 +1,226 @@
+"""A task, a model and labelled files → a run folder with a fine-tuned, scored model."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from .. import io
+from ..checkpoints import load
+from ..errors import ConfigError, InputError
+from ..interruption import stop_between_steps
+from ..model import Bert
+from ..optimizers import AdamW
+from ..task_model import build_task_model
+from ..tasks import Rows, Task, steps_per_epoch
+from ..training.folder import describe, held, weights_digest
+from ..training.recorder import Rhythm
+from ..training.settings import POLICIES, check_division
+from ..training.strategies import Devices, open_devices, stop_together
+from .job import HeldOut, Job
+from .results import MODEL, FineTuned, Progress, finished_metrics, forget_steps
+from .settings import FineTuningSettings
+from .start import freeze, longest_row, rate_factors, starting_model
+
+_GO_ON = "Everything up to here is saved: run the same command with --resume."
+
+
+def finetune(
+    task: Task,
+    model: str | os.PathLike[str],
+    *,
+    train: str | os.PathLike[str],
+    dev: str | os.PathLike[str] | None,
+    output: str | os.PathLike[str],
+    settings: FineTuningSettings | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FineTuned:
+    """Train a model with a new head on a labelled file, and score it on another one.
+
+    Killed at any moment, it goes on with ``resume`` and ends with the same bits, on the
+    same kind of machine.
+
+    Args:
+        task: what is learned, such as ``kbert.tasks.Classification()``.
+        model: what to begin with, see ``kbert.load``.
+        train: the file to learn from.
+        dev: the file that picks the best weights; ``None`` keeps the last ones.
+        output: the run's folder: ``model/``, which ``kbert.load``, ``kbert.evaluate``
+            and ``kbert.predict`` take; ``metrics.json``; ``dev/`` with guesses and
+            reports; ``log.jsonl``, ``curves.png`` (with the extra ``plots``),
+            ``tensorboard/``, ``run.json``. While it goes on also ``checkpoints/`` and
+            ``best/``.
+        settings: of the training; by default the paper's.
+        resume: go on with what stands at ``output``.
+        overwrite: replace what stands at ``output``.
+        progress: told of each step.
+
+    Returns:
+        The model, the task, and the figures on dev.
+
+    Raises:
+        CheckpointError: the model is damaged, or has no part that the task reads.
+        ConfigError: settings that do not fit; with ``resume``, one that has changed.
+        InputError: a file is not what it has to be; the line is named.
+        TrainingError: a gradient, a loss or a figure is not finite.
+        OutputError: ``output`` is taken, in use, or cannot be written.
+        Stopped: by SIGINT or SIGTERM, after a checkpoint.
+
+    Warns:
+        KbertWarning: the newest checkpoint is damaged; the one before is used.
+    """
+    run, settings = Path(output), settings or FineTuningSettings()
+    devices = open_devices(settings.strategy, devices=settings.devices)
+    check_division(settings, devices.replicas)
+    if dev is None and settings.patience is not None:
+        raise ConfigError(f"patience={settings.patience} without a dev set")
+    examples, held_out, task = read_examples(task, train=train, dev=dev)
+    with (
+        held(run, resume=resume, overwrite=overwrite, write=devices.writes),
+        stop_between_steps(_GO_ON) as check_stop,
+    ):
+        keras.utils.set_random_seed(settings.seed)
+        with devices.scope(), devices.naming_lost_hosts():
+            bert = starting_model(
+                model, task, settings, dtype=POLICIES[settings.compute_dtype]
+            )
+            longest = longest_row(settings, bert, where=model)
+            settings = dataclasses.replace(settings, max_length=longest)
+            what = _identity(settings, task, bert, data_identity(train, dev))
+            describe(run, what, resume=resume, write=devices.writes)
+            if (metrics := finished_metrics(run)) is not None:
+                return _finished(run, task, metrics, write=devices.writes)
+            job = _job(run, task, bert, examples, held_out, settings, devices, progress)
+            job.fit(stop_together(check_stop, devices))
+            return job.finish()
+
+
+def read_examples(
+    task: Task,
+    *,
+    train: str | os.PathLike[str],
+    dev: str | os.PathLike[str] | None,
+) -> tuple[Sequence[Any], Sequence[Any] | None, Task]:
+    """The examples of both files, and the task that knows their labels.
+
+    Raises:
+        InputError: a file is not what it has to be.
+    """
+    for path in (train, dev):
+        if path is not None and os.fspath(path) == "-":
+            raise InputError(
+                "standard input cannot be trained on: a resumed run reads it again",
+                hint="Write it to a file.",
+            )
+    examples = task.read(os.fspath(train))
+    task = task.fitted(examples)
+    if dev is None:
+        return examples, None, task
+    held_out = task.read(os.fspath(dev))
+    task.check(held_out)
+    return examples, held_out, task
+
+
+def data_identity(
+    train: str | os.PathLike[str], dev: str | os.PathLike[str] | None
+) -> dict[str, Any]:
+    """What ``run.json`` says of the files."""
+    files = {"train": train, "dev": dev}
+    return {
+        name: None if path is None else io.file_entry(Path(path))
+        for name, path in files.items()
+    }
+
+
+def _identity(
+    settings: FineTuningSettings, task: Task, bert: Bert, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that decides what a run computes."""
+    # Who shares the work is free: a run may go on elsewhere.
+    kept = {**settings.to_dict(), "strategy": None}
+    del kept["devices"]
+    return {
+        "task": {"kind": task.kind, **task.to_dict()},
+        "labels": list(task.labels),
+        "settings": kept,
+        "config": bert.config.to_dict(),
+        "data": data,
+        # Without the head, which is random.
+        "weights": weights_digest(dataclasses.replace(bert, heads={})),
+    }
+
+
+def _job(
+    run: Path,
+    task: Task,
+    bert: Bert,
+    examples: Sequence[Any],
+    held_out: Sequence[Any] | None,
+    settings: FineTuningSettings,
+    devices: Devices,
+    progress: Progress | None,
+) -> Job:
+    """The rows of all examples, and a model that is compiled to learn from them."""
+
+    def rows(examples: Sequence[Any], *, training: bool) -> Rows:
+        length = settings.max_length
+        return task.rows(examples, bert.tokenizer, max_length=length, training=training)
+
+    train = rows(examples, training=True)
+    if not len(train):
+        raise InputError("nothing can be learned from the training file")
+    dev = None
+    if held_out is not None:
+        dev = HeldOut(held_out, rows(held_out, training=False))
+    rhythm = settings.rhythm(
+        steps_per_epoch(train, settings.batch_size // settings.accumulate)
+    )
+    freeze(bert, settings.freeze_layers)
+    model = build_task_model(
+        bert,
+        task.head,
+        loss=task.loss,
+        expected_labels=train.mean_weight(task.head),
+    )
+    model.compile(_optimizer(settings, bert, rhythm), jit_compile=devices.compiles)
+    return Job(
+        run=run,
+        task=task,
+        train=train,
+        dev=dev,
+        settings=settings,
+        rhythm=rhythm,
+        devices=devices,
+        bert=bert,
+        model=model,
+        progress=progress or (lambda moment: None),
+    )
+
+
+def _optimizer(settings: FineTuningSettings, bert: Bert, rhythm: Rhythm) -> AdamW:
+    accumulate = settings.accumulate if settings.accumulate > 1 else None
+    return AdamW(
+        settings.schedule(rhythm.steps),
+        weight_decay=settings.weight_decay,
+        bias_correction=settings.bias_correction,
+        global_clipnorm=settings.clip_norm or None,
+        gradient_accumulation_steps=accumulate,
+        rate_factors=rate_factors(bert.config, settings.layer_decay),
+    )
+
+
+def _finished(
+    run: Path, task: Task, metrics: dict[str, Any], *, write: bool
+) -> FineTuned:
+    """A run that has ended, as it left its folder."""
+    if write:
+        forget_steps(run)  # a kill may have come first
+    bert = load(run / MODEL)
+    fields = {name: one for name, one in metrics["task"].items() if name != "kind"}
+    tuned = type(task).from_dict(fields, tuple(task.labels))
+    return FineTuned(run, bert, tuned, metrics)
