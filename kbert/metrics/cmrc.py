@@ -32,7 +32,8 @@ def cmrc_f1(gold: str, answer: str) -> float:
     Source:
         ymcui/cmrc2018 ``cmrc2018_evaluate.py`` (v5), ``calc_f1_score``.
         Differs: text that is not Chinese is cut by a pattern, not by NLTK's
-        ``word_tokenize``; 4 of 20,042 such stretches in CMRC's files are cut otherwise.
+        ``word_tokenize``: of 20,042 such stretches in CMRC's files, taken as a sentence
+        each, 4 are cut otherwise.
     """
     wanted, got = _units(gold), _units(answer)
     matcher = difflib.SequenceMatcher(None, wanted, got, autojunk=False)
