@@ -263,7 +263,10 @@ def _known_layout(path: str, format: str) -> ReaderOptions:
         return _GENERAL
     check_readable(path)
     # The first line of standard input can be read only once.
-    _, line = (0, "") if path == STDIN else next(numbered_lines(path), (0, ""))
+    first = (0, "") if path == STDIN else next(numbered_lines(path), None)
+    if first is None:
+        return _GENERAL  # the reader says that there is nothing
+    _, line = first
     cells = line.split("\t") if format == "tsv" else line.replace('"', "").split(",")
     if set(_SWAG.ending_columns) | {"sent1", "sent2"} <= set(cells):
         return _SWAG
