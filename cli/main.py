@@ -11,8 +11,11 @@ from .build_vocab import build_vocab
 from .convert import convert
 from .create_pretraining_data import create_pretraining_data
 from .describe import describe
+from .evaluate import evaluate
 from .extract_features import extract_features
 from .fill_mask import fill_mask
+from .finetune import finetune
+from .predict import predict
 from .pretrain import pretrain
 
 # TensorFlow reads it when it is imported; at 2 it still calls a missing GPU an error.
@@ -39,6 +42,9 @@ main.add_command(build_vocab)
 main.add_command(convert)
 main.add_command(create_pretraining_data)
 main.add_command(describe)
+main.add_command(evaluate)
 main.add_command(extract_features)
 main.add_command(fill_mask)
+main.add_command(finetune)
+main.add_command(predict)
 main.add_command(pretrain)

@@ -1,8 +1,15 @@
-"""Options that several commands share, and the bar that long ones show."""
+"""Options that several commands share, what long ones show, and how figures look."""
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import click
+
+from kbert.errors import KbertWarning
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 model_option = click.option(
     "--model",
@@ -44,3 +51,112 @@ class ItemBar:
             speed = f"{self._tokens / seconds:,.0f} tokens/s"
             self._bar.set_postfix_str(speed, refresh=False)
         self._bar.update(items)
+
+
+class StepBar:
+    """A progress bar on stderr: step, figures, tokens/s, time left.
+
+    Only a terminal shows it. When the steps begin anew, as those of another run, so
+    does the bar.
+    """
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit=" steps", dynamic_ncols=True, disable=None)
+        self._tokens = self.step = 0
+
+    def __enter__(self) -> "StepBar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def advance(
+        self, step: int, total: int, *, tokens: int, figures: Mapping[str, str]
+    ) -> None:
+        """Show that a step is done, of that many tokens."""
+        begins = self.step == 0 or step <= self.step
+        self.step = step
+        if self._bar.disable:
+            return
+        if begins:  # perhaps not with the first step: a run can go on
+            self._bar.reset(total)
+            self._bar.initial = self._bar.n = step - 1
+            self._tokens = 0
+        self._tokens += tokens
+        seconds = self._bar.format_dict["elapsed"] or 1e-9
+        speed = {"tokens/s": f"{self._tokens / seconds:,.0f}"}
+        self._bar.set_postfix({**figures, **speed}, refresh=False)
+        self._bar.update(1)
+
+
+class Several(click.ParamType):
+    """Values of one type between commas: a tuple.
+
+    Args:
+        kind: type of each.
+    """
+
+    def __init__(self, kind: click.ParamType) -> None:
+        self.kind, self.name = kind, f"{kind.name},…"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        return tuple(self.kind.convert(part, param, ctx) for part in parts)
+
+
+def with_options(options: Iterable[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A decorator that gives a command several options, in this order of its help."""
+    ordered = list(options)
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(ordered):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@contextlib.contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print our own warnings without the line of code that Python adds."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, KbertWarning):
+                click.echo(str(message), err=True)
+            else:
+                show(message, category, *place)
+
+        warnings.showwarning = showwarning
+        warnings.simplefilter("always", KbertWarning)
+        yield
+
+
+def show_figures(
+    figures: Mapping[str, float], *, deviations: Mapping[str, float] | None = None
+) -> None:
+    """Print each figure by its name, one tab-separated row a line.
+
+    Args:
+        figures: to four digits; whole numbers as they are.
+        deviations: of them, for another column.
+    """
+    for name, value in figures.items():
+        cells = [name, _shown(value)]
+        if deviations is not None:
+            cells.append(f"± {deviations[name]:.4f}")
+        click.echo("\t".join(cells))
+
+
+def _shown(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4f}"

@@ -1,15 +1,11 @@
 """`kbert pretrain`: rows of `create-pretraining-data` → a model of your own."""
 
-import contextlib
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kbert.errors import KbertWarning
-
-from .options import overwrite_option
+from .options import StepBar, overwrite_option, warnings_in_one_line
 from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -42,41 +38,11 @@ _MASKING = ("masking", "mask_rate", "mask_token", "max_predictions")
 _count = click.IntRange(min=1)
 
 
-class _Bar:
-    """A progress bar on stderr: step, losses, accuracy, tokens/s, time left."""
-
-    def __init__(self, steps: int) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=steps, unit=" steps", dynamic_ncols=True, disable=None)
-        self._tokens = 0
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def __call__(self, step: int, tokens: int, means: Mapping[str, Any]) -> None:
-        if self._bar.disable:
-            return
-        if not self._tokens:
-            self._bar.reset(self._bar.total)
-            self._bar.initial = self._bar.n = step - 1
-        self._tokens += tokens
-        seconds = self._bar.format_dict["elapsed"] or 1e-9
-        figures = {
-            short: f"{float(means[name]):.3f}"
-            for short, name in (
-                ("mlm", "masked_lm_loss"),
-                ("accuracy", "masked_lm_accuracy"),
-                ("nsp", "next_sentence_accuracy"),
-            )
-            if name in means
-        }
-        figures["tokens/s"] = f"{self._tokens / seconds:,.0f}"
-        self._bar.set_postfix(figures, refresh=False)
-        self._bar.update(1)
+_FIGURES = (
+    ("mlm", "masked_lm_loss"),
+    ("accuracy", "masked_lm_accuracy"),
+    ("nsp", "next_sentence_accuracy"),
+)
 
 
 @click.command(no_args_is_help=True)
@@ -268,28 +234,20 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     if not can_draw():
         click.echo("No curves.png: pip install 'kbert[plots]' draws it.", err=True)
     how = {name: options[name] for name in ("keep", "resume", "overwrite")}
-    with _Bar(settings.steps) as progress, _warnings_in_one_line():
+    with StepBar() as bar, warnings_in_one_line():
+
+        def progress(step: int, tokens: int, means: Mapping[str, Any]) -> None:
+            figures = {
+                short: f"{float(means[name]):.3f}"
+                for short, name in _FIGURES
+                if name in means
+            }
+            bar.advance(step, settings.steps, tokens=tokens, figures=figures)
+
         pretrain(
             data, output, config=config, settings=settings, progress=progress, **how
         )
     click.echo(f"{output}/model: done, {settings.steps:,} steps", err=True)
-
-
-@contextlib.contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    """Print our own warnings without the line of code that Python adds."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
-            if issubclass(category, KbertWarning):
-                click.echo(str(message), err=True)
-            else:
-                show(message, category, *place)
-
-        warnings.showwarning = showwarning
-        warnings.simplefilter("always", KbertWarning)
-        yield
 
 
 def _settings(options: dict[str, Any]) -> "PretrainingSettings":

@@ -157,6 +157,12 @@ def remove_temporaries(directory: Path) -> None:
         remove(leftover)
 
 
+def copy_folder(source: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Put a copy of a folder at ``path``, in place of what stands there."""
+    with atomic_directory(path, overwrite=True) as folder:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+
+
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a whole file at once."""
     with atomic_file(path) as file:

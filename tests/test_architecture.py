@@ -205,7 +205,10 @@ KEYWORDS = {
     "kbert.heads": {"layer_options"},
     "kbert.config": {"changes"},
     "kbert.cli.create_pretraining_data": {"options"},
+    "kbert.cli.evaluate": {"options"},
     "kbert.cli.extract_features": {"options"},
+    "kbert.cli.finetune": {"options"},
+    "kbert.cli.predict": {"options"},
     "kbert.cli.pretrain": {"options"},
     "kbert.optimizers.lamb": {"options"},
 }
@@ -365,13 +368,24 @@ def test_setup_cfg_lists_the_data_files_that_exist(setup):
     assert listed == found
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+def commands(group, name):
+    """(name, command) of all that a group has, groups within it included."""
+    for own, command in sorted(group.commands.items()):
+        yield f"{name} {own}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{name} {own}")
+
+
+COMMANDS = dict(commands(main, "kbert"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples_that_call_it(name):
-    command = main.commands[name]
-    help_text = command.get_help(click.Context(command, info_name=f"kbert {name}"))
+    command = COMMANDS[name]
+    help_text = command.get_help(click.Context(command, info_name=name))
     _, _, examples = help_text.partition("Examples:\n")
 
-    assert f"kbert {name}" in examples
+    assert name in examples
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name

@@ -1,6 +1,8 @@
 """A model → the short README of its directory."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from ..model import Bert, model_variables
 
@@ -14,7 +16,7 @@ feed-forward size {inner}, {vocabulary} word pieces, at most {length} tokens,
 - Tokenizer: {tokenizer}
 - Heads: {names}
 - Labels: {labels}
-
+{results}
 Made by kbert. `manifest.json` has the SHA-256 of every file that is loaded; nothing
 here can run code.
 
@@ -23,6 +25,21 @@ import kbert
 
 bert = kbert.load("path/of/this/folder")
 outputs = bert.encoder(bert.tokenizer(["Some text."]))
+```
+"""
+
+_RESULTS = """
+## {kind}
+
+Fine-tuned in {steps} steps. On the held-out file:
+
+| figure | value |
+|---|---|
+{rows}
+
+```sh
+kbert evaluate path/of/this/folder LABELLED_FILE
+kbert predict path/of/this/folder FILE -o predictions.tsv
 ```
 """
 
@@ -46,4 +63,22 @@ def model_card(bert: Bert) -> str:
         tokenizer=case,
         names=", ".join(bert.heads) or "none",
         labels=", ".join(bert.labels) or "none",
+        results=_results(bert.training),
+    )
+
+
+def _results(training: Mapping[str, Any]) -> str:
+    """What a fine-tuned model was measured to do, and how to use it."""
+    task, best, dev = (training.get(name) for name in ("task", "best", "dev"))
+    if not all(isinstance(one, Mapping) for one in (task, best, dev)):
+        return ""
+    rows = [
+        f"| {name} | {value:.4f} |"
+        for name, value in dev.items()
+        if isinstance(value, float)
+    ]
+    return _RESULTS.format(
+        kind=task.get("kind"),
+        steps=best.get("step"),
+        rows="\n".join(rows) or "| (there was none) | |",
     )

@@ -3,6 +3,7 @@
 from .results import FineTuned, Moment
 from .run import finetune
 from .scoring import Scored, evaluate, predict
+from .search import Search, search
 from .settings import FineTuningSettings
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "FineTuningSettings",
     "Moment",
     "Scored",
+    "Search",
     "evaluate",
     "finetune",
     "predict",
+    "search",
 ]

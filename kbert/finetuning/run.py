@@ -141,13 +141,10 @@ def _identity(
     settings: FineTuningSettings, task: Task, bert: Bert, data: dict[str, Any]
 ) -> dict[str, Any]:
     """Everything that decides what a run computes."""
-    # Who shares the work is free: a run may go on elsewhere.
-    kept = {**settings.to_dict(), "strategy": None}
-    del kept["devices"]
     return {
         "task": {"kind": task.kind, **task.to_dict()},
         "labels": list(task.labels),
-        "settings": kept,
+        "settings": settings.identity(),
         "config": bert.config.to_dict(),
         "data": data,
         # Without the head, which is random.
@@ -221,6 +218,11 @@ def _finished(
     if write:
         forget_steps(run)  # a kill may have come first
     bert = load(run / MODEL)
-    fields = {name: one for name, one in metrics["task"].items() if name != "kind"}
-    tuned = type(task).from_dict(fields, tuple(task.labels))
-    return FineTuned(run, bert, tuned, metrics)
+    return FineTuned(run, bert, restored_task(task, bert), metrics)
+
+
+def restored_task(task: Task, bert: Bert) -> Task:
+    """A task of the same class, as it stands in a run's model."""
+    fields = {**bert.training["task"]}
+    del fields["kind"]
+    return type(task).from_dict(fields, bert.labels)

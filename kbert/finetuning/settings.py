@@ -143,6 +143,12 @@ class FineTuningSettings:
             decay=self.decay,
         )
 
+    def identity(self) -> dict[str, Any]:
+        """What decides what a run computes: it may go on on other devices."""
+        fields = self.to_dict()
+        del fields["strategy"], fields["devices"]
+        return fields
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         return dataclasses.asdict(self)

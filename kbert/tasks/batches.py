@@ -205,7 +205,7 @@ def _signature(element: Any) -> Any:
     """The shapes of an element, open where batches differ."""
 
     def spec(array: np.ndarray) -> tf.TensorSpec:
-        # Batch sizes are the same; the last axis of labels of a row is its classes.
-        return tf.TensorSpec([None] * array.ndim, array.dtype)
+        # The number of rows is known, so that devices can share them.
+        return tf.TensorSpec([len(array), *[None] * (array.ndim - 1)], array.dtype)
 
     return tf.nest.map_structure(spec, element)

@@ -41,7 +41,7 @@ class Board:
         kind.plugin_data.plugin_name = "scalars"
         with self._writer.as_default(step=line["step"]):
             for name, value in line.items():
-                if name not in ("step", "length"):
+                if name not in ("step", "length", "epoch"):
                     tag = name.replace("evaluation_", "evaluation/")
                     tf.summary.write(tag, tf.constant(float(value)), metadata=kind)
         self._writer.flush()

@@ -1,9 +1,7 @@
 """cli/pretrain.py"""
 
-import io
 import json
 import shutil
-import sys
 
 import pretraining_runs as runs
 import pytest
@@ -12,7 +10,6 @@ from click.testing import CliRunner
 import kbert.pretraining
 from kbert import MaskingSettings, PretrainingSettings
 from kbert.cli.main import main
-from kbert.cli.pretrain import _Bar
 from kbert.pretraining import Phase
 
 
@@ -203,36 +200,6 @@ def test_bad_data_are_one_line_that_names_them(run, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: data/{shard.name}: record ")
     assert not (tmp_path / "run").exists()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_the_bar_shows_figures_on_a_terminal(monkeypatch):
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    with _Bar(10) as bar:
-        for step in (4, 5, 6):  # a resumed run
-            means = {"masked_lm_loss": 2.5, "next_sentence_accuracy": 0.75}
-            bar(step, 1000, means)
-        assert bar._bar.n == 6
-    text = screen.getvalue()
-
-    assert "6/10" in text or "5/10" in text or "4/10" in text
-    assert "mlm=2.500" in text
-    assert "nsp=0.750" in text
-    assert "tokens/s=" in text
-
-
-def test_a_file_gets_no_bar(monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", screen)
-    with _Bar(10) as bar:
-        bar(1, 1000, {"masked_lm_loss": 2.5})
-
-    assert screen.getvalue() == ""
 
 
 def test_help_shows_examples_and_every_default():

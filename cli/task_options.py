@@ -1,0 +1,161 @@
+"""The options of tasks, for the commands that train, score and use them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from .options import Several, with_options
+
+_count = click.IntRange(min=1)
+GLUE_CLASSES = ("CoLA", "SST-2", "MRPC", "QQP", "MNLI", "QNLI", "RTE", "WNLI")
+
+_TEXT = click.option("--text-column", help="Column or key of the text, or its number.")
+_PAIR = click.option(
+    "--text-pair-column", help="Column or key of the second text of a pair."
+)
+_ID = click.option("--id-column", help="Column or key that predictions are named by.")
+_HEADER = click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether tables begin with names; else columns are numbers from 0.",
+)
+_FORMAT = click.option(
+    "--format",
+    type=click.Choice(["auto", "lines", "csv", "tsv", "jsonl"]),
+    help="What the files hold.  [default: as their endings say]",
+)
+_UNEVEN = click.option(
+    "--uneven-rows",
+    type=click.Choice(["refuse", "cut", "join"]),
+    help="What of table rows not as wide as the first.  [default: refuse]",
+)
+_LABEL = click.option(
+    "--label-column", help="Column or key of what is right.  [default: label]"
+)
+_ENDINGS = click.option(
+    "--ending-columns",
+    type=Several(click.STRING),
+    help="Columns or keys of the endings, with commas between.",
+)
+_SKIP_BAD = click.option(
+    "--skip-bad",
+    is_flag=True,
+    default=None,
+    help="Leave out answers that are not at their place, and count them.",
+)
+_ANSWERS = (
+    click.option(
+        "--max-answer-length",
+        type=_count,
+        help="In word pieces.  [default: 30]",
+    ),
+    click.option("--n-best", type=_count, help="Answers kept.  [default: 20]"),
+    click.option(
+        "--doc-stride",
+        type=_count,
+        help="Word pieces between starts of windows.  [default: 128]",
+    ),
+    click.option(
+        "--max-query-length", type=_count, help="In word pieces.  [default: 64]"
+    ),
+    click.option(
+        "--null-threshold",
+        type=float,
+        help="Odds above which there is no answer.  [default: the best on dev]",
+    ),
+    click.option(
+        "--scorer",
+        type=click.Choice(["squad", "cmrc"]),
+        help="The official script to score as.  [default: squad]",
+    ),
+)
+_TABLES = (_TEXT, _PAIR, _LABEL, _ID, _HEADER, _FORMAT, _UNEVEN)
+
+
+def _glue(*names: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--glue",
+        type=click.Choice(names, case_sensitive=False),
+        metavar="TASK",
+        help=f"Read the official files of {', '.join(names)}, and score as GLUE does.",
+    )
+
+
+classify_options = with_options(
+    (
+        *_TABLES,
+        click.option(
+            "--multi-label",
+            is_flag=True,
+            default=None,
+            help="A text may have any number of labels.",
+        ),
+        click.option("--label-separator", help="Between several labels.  [default: |]"),
+        click.option(
+            "--class-weights",
+            metavar="balanced|NAME=W,…",
+            help="How much the examples of a class count.",
+        ),
+        _glue(*GLUE_CLASSES),
+    )
+)
+regress_options = with_options((*_TABLES, _glue("STS-B")))
+choice_options = with_options((*_TABLES, _ENDINGS))
+qa_options = with_options(
+    (
+        click.option(
+            "--version-2/--version-1",
+            default=None,
+            help="Whether a question may have no answer.  [default: as in --train]",
+        ),
+        *_ANSWERS,
+        _SKIP_BAD,
+    )
+)
+# What may be another one for another file.
+reading_options = with_options(
+    (*_TABLES, _ENDINGS, _glue(*GLUE_CLASSES, "STS-B"), *_ANSWERS, _SKIP_BAD)
+)
+READING = (
+    "text_column",
+    "text_pair_column",
+    "label_column",
+    "id_column",
+    "header",
+    "format",
+    "uneven_rows",
+    "ending_columns",
+    "glue",
+    "max_answer_length",
+    "n_best",
+    "doc_stride",
+    "max_query_length",
+    "null_threshold",
+    "scorer",
+    "skip_bad",
+)
+
+
+def given(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Those of the options that the user gave; the task knows its own defaults."""
+    return {name: options[name] for name in names if options[name] is not None}
+
+
+def class_weights(text: str | None) -> str | dict[str, float] | None:
+    """Read ``balanced`` or ``yes=2,no=0.5``."""
+    if text is None or text == "balanced":
+        return text
+    weights = {}
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise click.BadParameter(
+                f"{part!r} is no label with its weight, as in yes=2,no=0.5.",
+                param_hint="--class-weights",
+            )
+    return weights

@@ -1,0 +1,217 @@
+"""One task with several learning rates, batch sizes, seeds → runs, the best, a mean."""
+
+import dataclasses
+import gc
+import itertools
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import io
+from ..checkpoints import load
+from ..config import read_json_object
+from ..errors import ConfigError
+from ..tasks import Task
+from ..training.folder import describe, held, weights_digest
+from .results import DEV, METRICS, MODEL, FineTuned, Progress, finished_metrics
+from .run import data_identity, finetune, read_examples, restored_task
+from .settings import FineTuningSettings
+
+RUNS = "runs"
+# Devlin et al. 2019, appendix A.3.
+GRID_RATES = (5e-5, 3e-5, 2e-5)
+GRID_BATCH_SIZES = (16, 32)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is tried; by default one run with the settings as they are.
+
+    Args:
+        learning_rates: each with each batch size, and the best on dev is kept; by
+            default that of the settings.
+        batch_sizes: by default that of the settings.
+        seeds: runs of the best ones, from the seed of the settings on.
+
+    Raises:
+        ConfigError: a value stands twice, or there is no run.
+    """
+
+    learning_rates: tuple[float, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rates", "batch_sizes"):
+            values = getattr(self, name)
+            if len({*values}) < len(values):
+                raise ConfigError(f"{name}={values}", expected="each value once")
+        if type(self.seeds) is not int or self.seeds < 1:
+            raise ConfigError(
+                f"seeds={self.seeds!r}", expected="a whole number above 0"
+            )
+
+    def grid(self, settings: FineTuningSettings) -> list[FineTuningSettings]:
+        """The settings to choose among."""
+        rates = self.learning_rates or (settings.learning_rate,)
+        sizes = self.batch_sizes or (settings.batch_size,)
+        return [
+            dataclasses.replace(settings, learning_rate=rate, batch_size=size)
+            for rate, size in itertools.product(rates, sizes)
+        ]
+
+    def of_seeds(self, settings: FineTuningSettings) -> list[FineTuningSettings]:
+        """The same settings with each seed."""
+        seeds = range(settings.seed, settings.seed + self.seeds)
+        return [dataclasses.replace(settings, seed=seed) for seed in seeds]
+
+
+def search(
+    task: Task,
+    model: str | os.PathLike[str],
+    *,
+    train: str | os.PathLike[str],
+    dev: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    tried: Search,
+    settings: FineTuningSettings | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FineTuned:
+    """Fine-tune with each of several settings, and then with several seeds.
+
+    Each run is one of ``kbert.finetune`` in a folder of its own. With ``resume`` those
+    that have ended are not done again, and the one that was stopped goes on.
+
+    Args:
+        task, model, train, dev, settings, resume, overwrite, progress: see
+            ``kbert.finetune``.
+        output: a folder for ``runs/``; and, of the best run, ``model/`` and ``dev/``.
+            ``metrics.json`` has the figures of all runs and, of several seeds, their
+            mean and their standard deviation (of a sample).
+        tried: what differs between the runs.
+
+    Returns:
+        The best run on dev; ``metrics`` are those of all.
+
+    Raises:
+        KbertError: as from ``kbert.finetune``.
+    """
+    folder, settings = Path(output), settings or FineTuningSettings()
+    grid = tried.grid(settings)
+    # Mistakes in the files are told before a folder is made.
+    fitted = read_examples(task, train=train, dev=dev)[2]
+    runs = _Runs(task, model, train, dev, folder / RUNS, progress)
+    with held(folder, resume=resume, overwrite=overwrite):
+        what = {
+            "task": {"kind": task.kind, **task.to_dict()},
+            "labels": list(fitted.labels),
+            "settings": settings.identity(),
+            "tried": dataclasses.asdict(tried),
+            "data": data_identity(train, dev),
+            "weights": weights_digest(load(model)),
+        }
+        describe(folder, what, resume=resume, write=True)
+        if finished_metrics(folder) is None:
+            best = runs.best(grid)
+            seeds = tried.of_seeds(best)
+            winner = runs.best(seeds)
+            name = run_name(winner)
+            for part in (MODEL, DEV):
+                io.copy_folder(folder / RUNS / name / part, folder / part)
+            metrics = _metrics(runs, winner, seeds=seeds)
+            io.write_json(folder / METRICS, metrics)
+        metrics = read_json_object(folder / METRICS)
+        bert = load(folder / MODEL)
+        return FineTuned(folder, bert, restored_task(task, bert), metrics)
+
+
+def run_name(settings: FineTuningSettings) -> str:
+    """The name of a run's folder: what differs between runs."""
+    return (
+        f"rate-{settings.learning_rate:g}_batch-{settings.batch_size}"
+        f"_seed-{settings.seed}"
+    )
+
+
+class _Runs:
+    """Runs that are done when they are asked for, each one once."""
+
+    def __init__(
+        self,
+        task: Task,
+        model: str | os.PathLike[str],
+        train: str | os.PathLike[str],
+        dev: str | os.PathLike[str],
+        folder: Path,
+        progress: Progress | None,
+    ) -> None:
+        self._task, self._model, self._train, self._dev = task, model, train, dev
+        self._folder, self._progress = folder, progress
+        self.done: dict[FineTuningSettings, dict[str, Any]] = {}
+
+    def best(self, all_settings: Sequence[FineTuningSettings]) -> FineTuningSettings:
+        """The settings of the run with the highest figure; of equal ones, the first."""
+        return max(all_settings, key=self._figure)
+
+    def _figure(self, settings: FineTuningSettings) -> float:
+        metrics = self.metrics(settings)
+        return metrics["dev"][metrics["main_figure"]]
+
+    def metrics(self, settings: FineTuningSettings) -> dict[str, Any]:
+        """What a run measured."""
+        if settings not in self.done:
+            run = self._folder / run_name(settings)
+            self.done[settings] = finished_metrics(run) or self._new(run, settings)
+        return self.done[settings]
+
+    def _new(self, run: Path, settings: FineTuningSettings) -> dict[str, Any]:
+        gc.collect()  # a Keras model is a ring, which would stay for a while
+        finetune(
+            self._task,
+            self._model,
+            train=self._train,
+            dev=self._dev,
+            output=run,
+            settings=settings,
+            resume=True,
+            progress=self._progress,
+        )
+        return read_json_object(run / METRICS)
+
+
+def _metrics(
+    runs: _Runs, winner: FineTuningSettings, *, seeds: Sequence[FineTuningSettings]
+) -> dict[str, Any]:
+    """The content of ``metrics.json``: that of the best run, and all others."""
+    metrics = runs.metrics(winner)
+    every = [
+        {
+            "run": f"{RUNS}/{run_name(settings)}",
+            "learning_rate": settings.learning_rate,
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+            "step": found["best"]["step"],
+            "dev": found["dev"],
+        }
+        for settings, found in runs.done.items()
+    ]
+    best = {"run": f"{RUNS}/{run_name(winner)}", **metrics["best"]}
+    content = {**metrics, "best": best, "runs": every}
+    if len(seeds) > 1:
+        content |= _spread([runs.metrics(settings)["dev"] for settings in seeds])
+    return content
+
+
+def _spread(figures: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation of each figure."""
+    columns = {name: [one[name] for one in figures] for name in figures[0]}
+    return {
+        "mean": {name: statistics.fmean(values) for name, values in columns.items()},
+        "standard_deviation": {
+            name: statistics.stdev(values) for name, values in columns.items()
+        },
+    }
