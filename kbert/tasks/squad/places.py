@@ -115,8 +115,9 @@ def _warn(questions: Sequence[Question], found: np.ndarray) -> None:
         lost = int((~found).sum())
         warnings.warn(
             f"{questions[0].source}: {wrong} of {len(answers)} answers do not stand at "
-            f"their answer_start; {lost} of {len(questions)} questions are left out of "
-            "training, because none of their answers is in the context",
+            "their answer_start; training takes another answer of their question, or "
+            f"the same text elsewhere in the context. {lost} of {len(questions)} "
+            "questions, of which no answer is there, are left out of it",
             KbertWarning,
             stacklevel=4,
         )
