@@ -15,6 +15,7 @@ _HOME = {
     "Bert": "model",
     "BertConfig": "config",
     "CheckpointError": "errors",
+    "Classification": "tasks.classification",
     "ConfigError": "errors",
     "DependencyError": "errors",
     "FeatureExtractor": "features.estimator",
@@ -27,10 +28,13 @@ _HOME = {
     "KbertWarning": "errors",
     "LearningRate": "optimizers",
     "MaskingSettings": "masking",
+    "MultipleChoice": "tasks.choice",
     "OutputError": "errors",
     "PretrainingData": "pretraining_data",
     "PretrainingDataSettings": "pretraining_data",
     "PretrainingSettings": "pretraining",
+    "QuestionAnswering": "tasks.squad",
+    "Regression": "tasks.regression",
     "StaticMasks": "pretraining_data",
     "Stopped": "errors",
     "Tokenizer": "tokenizer",
@@ -51,7 +55,10 @@ _HOME = {
     "new_bert": "model",
     "predict": "finetuning",
     "pretrain": "pretraining",
+    "row_outputs": "tasks",
     "save": "checkpoints",
+    "steps_per_epoch": "tasks",
+    "training_batches": "tasks",
     "training_dataset": "pretraining",
     "with_heads": "model",
 }
@@ -98,6 +105,13 @@ if TYPE_CHECKING:
     from .pretraining_data import create_pretraining_data as create_pretraining_data
     from .store import FeatureStore as FeatureStore
     from .task_model import build_task_model as build_task_model
+    from .tasks import row_outputs as row_outputs
+    from .tasks import steps_per_epoch as steps_per_epoch
+    from .tasks import training_batches as training_batches
+    from .tasks.choice import MultipleChoice as MultipleChoice
+    from .tasks.classification import Classification as Classification
+    from .tasks.regression import Regression as Regression
+    from .tasks.squad import QuestionAnswering as QuestionAnswering
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary
     from .vocabulary_training import build_vocabulary as build_vocabulary
