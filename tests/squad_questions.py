@@ -1,5 +1,7 @@
 """Questions for tests, and a tokenizer of few words that knows every small letter."""
 
+import functools
+
 import numpy as np
 
 from kbert import Tokenizer
@@ -11,7 +13,8 @@ WORDS = ["the", "dog", "cat", "sat", "on", "mat", "##ing", "run", "中", "国", 
 TOKENS = [*SPECIAL, *WORDS, *LETTERS, *(f"##{one}" for one in LETTERS)]
 
 
-def new_tokenizer():
+@functools.cache  # it takes seconds to trace
+def the_tokenizer():
     return Tokenizer(TOKENS)
 
 

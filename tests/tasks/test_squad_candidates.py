@@ -3,7 +3,7 @@
 import numpy as np
 import original_squad
 import pytest
-from squad_questions import new_tokenizer, question, random_questions
+from squad_questions import question, random_questions, the_tokenizer
 
 from kbert.tasks.squad.candidates import Search, best_answers
 from kbert.tasks.squad.windows import context_pieces, question_rows
@@ -14,7 +14,7 @@ OR_NONE = Search(n_best=20, max_answer_length=30, allow_none=True)
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return new_tokenizer()
+    return the_tokenizer()
 
 
 def guesses(questions, tokenizer, outputs, *, search, length=64, stride=4):

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import original_squad
 import pytest
-from squad_questions import new_tokenizer, question
+from squad_questions import question, the_tokenizer
 
 from kbert.errors import ConfigError, InputError, KbertWarning
 from kbert.tasks import task_class
@@ -74,7 +74,7 @@ def test_what_is_right_has_to_be_known_to_be_scored():
 
 def test_answers_off_their_place_are_scored_all_the_same():
     task = QuestionAnswering()
-    rows = task.rows([OFF], new_tokenizer(), max_length=16, training=False)
+    rows = task.rows([OFF], the_tokenizer(), max_length=16, training=False)
 
     assert len(rows) == 1
     assert task.score([OFF], [guess("cat")]) == {"exact": 100, "f1": 100, "total": 1}
@@ -84,9 +84,9 @@ def test_answers_off_their_place_are_looked_for_in_training():
     task = QuestionAnswering(skip_bad=True)
 
     with pytest.warns(KbertWarning, match=r"a\.json: 1 of 1 answers do not stand"):
-        rows = task.rows([OFF], new_tokenizer(), max_length=16, training=True)
+        rows = task.rows([OFF], the_tokenizer(), max_length=16, training=True)
     with pytest.raises(InputError, match="--skip-bad"):
-        QuestionAnswering().rows([OFF], new_tokenizer(), max_length=16, training=True)
+        QuestionAnswering().rows([OFF], the_tokenizer(), max_length=16, training=True)
 
     assert rows.targets["span"].values.tolist() == [[6, 6]]  # w h o are three pieces
 
@@ -96,7 +96,7 @@ def test_windows_go_from_the_rows_to_the_guesses():
     text = "the cat sat on the mat the dog sat on the mat"
     examples = [question("who", text, "dog"), question("on", text), CAT]
     task = QuestionAnswering(doc_stride=3, max_query_length=4).fitted(examples)
-    tokenizer = new_tokenizer()
+    tokenizer = the_tokenizer()
     targets = task.rows(examples, tokenizer, max_length=11, training=True).targets
     rows = task.rows(examples, tokenizer, max_length=11, training=False)
     outputs = [np.zeros((int(length), 2), np.float32) for length in rows.lengths]
@@ -220,4 +220,4 @@ def test_options_that_make_no_sense_are_refused(options, message):
 
 def test_a_row_has_to_have_room_for_question_and_context():
     with pytest.raises(ConfigError, match="max_length=4; expected 5 or more"):
-        QuestionAnswering().rows([CAT], new_tokenizer(), max_length=4, training=False)
+        QuestionAnswering().rows([CAT], the_tokenizer(), max_length=4, training=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import original_squad
 import pytest
-from squad_questions import TOKENS, new_tokenizer, question, random_questions
+from squad_questions import TOKENS, question, random_questions, the_tokenizer
 
 from kbert.errors import KbertWarning
 from kbert.tasks.squad import Answer, Question
@@ -20,7 +20,7 @@ from kbert.tasks.squad.windows import (
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return new_tokenizer()
+    return the_tokenizer()
 
 
 def rows_of(questions, tokenizer, *, training=True, length=12, query=4, stride=3):
