@@ -25,13 +25,14 @@ SIZES = {
 }
 
 # The heads, and what each reads of the encoder's output: C = [CLS] after the pooler,
-# T_i = the last vector of each token.
+# T_i = the last vector of each token; the CRF reads the logits of token_classifier.
 HEADS = {
     "masked_lm": "tokens",
     "next_sentence": "pooled",
     "sequence_classifier": "pooled",
     "multiple_choice": "pooled",
     "token_classifier": "tokens",
+    "crf": "logits",
     "span": "tokens",
 }
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from .config import HEADS as HEADS
 from .config import Activation, BertConfig, check_head
+from .crf import CRF
 from .layers import Dense, Dropout, Embeddings, LayerNormalization
 from .ops import Tensor
 
@@ -79,7 +80,7 @@ class MaskedLMHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kbert")
 class DenseHead(keras.layers.Layer):
-    """One dense layer; serves every head but masked tokens.
+    """One dense layer; serves every head but masked tokens and the CRF.
 
     Args:
         units: classes; 2 for ``next_sentence`` (0 = follows, 1 = random) and for
@@ -121,9 +122,9 @@ def build_head(
         units: classes; ``masked_lm`` does not use it.
 
     Returns:
-        A built layer, ``MaskedLMHead`` or ``DenseHead``. ``HEADS[name]`` says what to
-        call it on: ``"pooled"``, the output ``pooled_output``, or ``"tokens"``, rows
-        of ``sequence_output``.
+        A built layer, ``MaskedLMHead``, ``CRF`` or ``DenseHead``. ``HEADS[name]`` says
+        what to call it on: ``"pooled"``, the output ``pooled_output``, ``"tokens"``,
+        rows of ``sequence_output``, or ``"logits"``, those of ``token_classifier``.
 
     Raises:
         ConfigError: no head is called ``name``, or ``units`` is no number of classes.
@@ -131,6 +132,10 @@ def build_head(
     check_head(name, units)
     embeddings = encoder.get_layer("embeddings")
     dtype = embeddings.dtype_policy
+    if name == "crf":
+        crf = CRF(units, name=name, dtype="float32")
+        crf.build((None, None, units))
+        return crf
     if name == "masked_lm":
         head: keras.layers.Layer = MaskedLMHead(
             embeddings,

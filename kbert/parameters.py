@@ -123,6 +123,8 @@ def _pooler(config: BertConfig, length: int) -> ParameterRow:
 def _head(name: str, units: int, config: BertConfig, length: int) -> ParameterRow:
     check_head(name, units)
     width, vocabulary = config.hidden_dim, config.vocabulary_size
+    if name == "crf":  # transitions, start and end, and what of them is allowed
+        return ParameterRow(name, units * units + 2 * units + (units + 1) ** 2)
     if name == "masked_lm":  # transform and norm; of its decoder the bias alone is new
         own = _dense(width, width) + 2 * width + vocabulary
         return ParameterRow(

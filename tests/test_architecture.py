@@ -41,6 +41,7 @@ RANKS = {
     "optimizers": 4,
     "tokenizer": 4,
     "layers": 4,
+    "crf": 4,
     "corpus": 5,
     "masking": 5,
     "encoder": 5,
@@ -127,7 +128,7 @@ def test_every_module_has_a_rank():
     assert {rank_name(module) for module in FILES} == set(RANKS)
 
 
-@pytest.mark.parametrize("name", of_packages("layers", "encoder", "heads"))
+@pytest.mark.parametrize("name", of_packages("layers", "encoder", "heads", "crf"))
 def test_model_code_does_not_know_tensorflow(name):
     source = FILES[name].read_text("utf-8")
 
@@ -202,6 +203,7 @@ KEYWORDS = {
     "kbert.layers.basic": {"layer_options"},
     "kbert.layers.embeddings": {"layer_options"},
     "kbert.layers.encoder_layer": {"layer_options"},
+    "kbert.crf": {"layer_options"},
     "kbert.heads": {"layer_options"},
     "kbert.config": {"changes"},
     "kbert.cli.create_pretraining_data": {"options"},

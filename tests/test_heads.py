@@ -68,7 +68,7 @@ def test_masked_lm_adds_only_transform_norm_and_bias_to_the_encoder(
     assert model.count_params() == encoder.count_params() - pooler + added
 
 
-@pytest.mark.parametrize("name", [name for name in HEADS if name != "masked_lm"])
+@pytest.mark.parametrize("name", sorted({*HEADS} - {"masked_lm", "crf"}))
 def test_the_other_heads_are_one_dense_layer(tiny_config, encoder, randomize, name):
     head = randomize(build_head(name, encoder, tiny_config, units=5))
     kernel, bias = (one.numpy() for one in head.weights)
@@ -113,7 +113,7 @@ def test_a_head_without_a_whole_number_of_units_is_refused(tiny_config, encoder,
         build_head("span", encoder, tiny_config, units=units)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", [name for name in HEADS if HEADS[name] != "logits"])
 def test_a_model_with_a_head_survives_a_keras_file(
     tiny_config, tiny_inputs, encoder, randomize, tmp_path, name
 ):

@@ -215,6 +215,13 @@ def _heads_and_pooler(
         for name in HEADS
         if name in there | checkpoint.required and name not in gone
     }
+    if "crf" in heads and heads["crf"] != heads.get("token_classifier"):
+        raise CheckpointError(
+            f"a head crf of {heads['crf']} tags",
+            where=checkpoint.tensors.where,
+            expected="a head token_classifier of as many",
+            hint=LEAVE_OUT,
+        )
     needed = checkpoint.pooler and "pooler" not in gone
     needed = needed or any(HEADS[name] == "pooled" for name in heads)
     return heads, needed or "pooler" in there

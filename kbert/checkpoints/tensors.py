@@ -116,6 +116,10 @@ def kbert_shapes(
             shapes |= _dense("masked_lm/transform", width, width)
             shapes |= _norm("masked_lm/layer_norm", width)
             shapes["masked_lm/bias"] = (config.vocabulary_size,)
+        elif head == "crf":
+            shapes["crf/transitions"] = (units, units)
+            shapes |= {"crf/start": (units,), "crf/end": (units,)}
+            shapes["crf/allowed"] = (units + 1, units + 1)
         else:
             shapes |= _dense(f"{head}/dense", width, units)
     return shapes

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kbert
+from kbert.errors import CheckpointError
 from kbert.model import model_variables
 
 
@@ -24,6 +25,7 @@ def assert_same_model(one, other):
         ({}, True),
         ({"masked_lm": 37, "next_sentence": 2}, True),
         ({"token_classifier": 3}, False),
+        ({"token_classifier": 3, "crf": 3}, False),
         ({"multiple_choice": 1, "span": 2, "sequence_classifier": 3}, True),
     ],
 )
@@ -202,3 +204,32 @@ def test_what_half_precision_cannot_hold_is_refused(make_bert, tmp_path):
 def test_a_format_that_has_no_such_numbers_says_so(make_bert, tmp_path, format, dtype):
     with pytest.raises(kbert.ConfigError, match=f"store_dtype='{dtype}'; expected"):
         kbert.save(make_bert({}), tmp_path / "x", format=format, store_dtype=dtype)
+
+
+@pytest.mark.parametrize("heads", [{"crf": 3}, {"crf": 3, "token_classifier": 2}])
+def test_a_crf_needs_a_classifier_of_as_many_tags(make_bert, tmp_path, heads):
+    kbert.save(dataclasses.replace(make_bert(heads), labels=()), tmp_path / "model")
+
+    with pytest.raises(
+        CheckpointError, match="a head crf of 3 tags; expected a head t"
+    ):
+        kbert.load(tmp_path / "model")
+    assert "crf" not in kbert.load(tmp_path / "model", without_heads=["crf"]).heads
+
+
+@pytest.mark.parametrize(
+    ("format", "message"),
+    [
+        (
+            "huggingface",
+            "no class of transformers has the heads token_classifier . crf",
+        ),
+        ("tf1", "head crf has no name in Google's code"),
+        ("kerashub", "a BertBackbone has no head crf"),
+    ],
+)
+def test_formats_that_have_no_crf_refuse_one(make_bert, tmp_path, format, message):
+    bert = make_bert({"token_classifier": 3, "crf": 3})
+
+    with pytest.raises(CheckpointError, match=message):
+        kbert.save(bert, tmp_path / "model", format=format)
