@@ -57,7 +57,7 @@ _COLUMNS = (
 _TABLE = (*_COLUMNS, "header", "uneven_rows")
 _OBEYED = {
     "lines": (),
-    "conll": ("word_column",),
+    "conll": ("word_column", "tag_column"),
     "csv": _TABLE,
     "tsv": _TABLE,
     "jsonl": _COLUMNS,

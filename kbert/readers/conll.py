@@ -21,22 +21,25 @@ def read_conll(path: str, options: ReaderOptions) -> Iterator[Item]:
     - A line of nothing but blanks and tabs ends the sentence.
     - A ``-DOCSTART-`` line ends the document and gives no word.
     - Every other line has as many columns as the first one. With more than one, the
-      last is the tag.
+      last is the tag, or the one that is asked for.
 
     Raises:
-        ConfigError: no such word column, or it is the column of the tags.
+        ConfigError: no such column, or that of the words is that of the tags.
         InputError: a line with another number of columns, or a million words without
             an empty line.
     """
     sentence, width, document, started = _Sentence(path), None, 0, False
+    word_column, tag_column = options.word_column, options.tag_column
     for number, line in numbered_lines(path):
         columns = _split(line)
         if columns and columns[0] != _DOCUMENT_START:
             if width is None:
                 width = len(columns)
-                _check_word_column(options.word_column, width, display_name(path))
+                _check_options(options, width, display_name(path))
+                if tag_column is None and width > 1:
+                    tag_column = width - 1
             _check_columns(columns, width, display_name(path), number)
-            sentence.add(columns, number, options.word_column)
+            sentence.add(columns, number, word_column, tag_column)
             continue
         if sentence.words:
             yield sentence.item(document)
@@ -55,7 +58,13 @@ class _Sentence:
         self.words: list[str] = []
         self.tags: list[str] = []
 
-    def add(self, columns: list[str], number: int, word_column: int) -> None:
+    def add(
+        self,
+        columns: list[str],
+        number: int,
+        word_column: int,
+        tag_column: int | None,
+    ) -> None:
         if len(self.words) >= MAX_WORDS:
             raise InputError(
                 f"more than {MAX_WORDS} words since line {self.line}",
@@ -65,8 +74,8 @@ class _Sentence:
             )
         self.line = self.line or number
         self.words.append(columns[word_column])
-        if len(columns) > 1:
-            self.tags.append(columns[-1].strip(" "))
+        if tag_column is not None:
+            self.tags.append(columns[tag_column].strip(" "))
 
     def item(self, document: int) -> Item:
         return Item(
@@ -85,11 +94,20 @@ def _split(line: str) -> list[str]:
     return line.split("\t") if "\t" in line else _BLANKS.split(bare)
 
 
-def _check_word_column(word_column: int, width: int, where: str) -> None:
-    if word_column >= width or (width > 1 and word_column == width - 1):
+def _check_options(options: ReaderOptions, width: int, where: str) -> None:
+    word, tag = options.word_column, options.tag_column
+    if tag is not None:
+        for name, column in (("word_column", word), ("tag_column", tag)):
+            if column >= width or word == tag:
+                raise ConfigError(
+                    f"{name}={column} in a file of {width} columns",
+                    where=where,
+                    expected=f"0 to {width - 1}, another one for words than for tags",
+                )
+    elif word >= width or (width > 1 and word == width - 1):
         last = "the last one holds the tags" if width > 1 else "there is one column"
         raise ConfigError(
-            f"word_column={word_column} in a file of {width} columns",
+            f"word_column={word} in a file of {width} columns",
             where=where,
             expected=f"0 to {max(0, width - 2)}, because {last}",
         )

@@ -21,7 +21,7 @@ class Item:
         text_pair: raw text of the second part, if a column for it was given.
         words: the words, if the file has them split already (conll, jsonl). Either
             this or ``text`` is set.
-        tags: one a word: the last CoNLL column if there is more than one, or the
+        tags: one a word: a CoNLL column, if there is one besides the words, or the
             ``"tags"`` of a JSON object.
         label: of the whole item, from the label column, if one was asked for: a table
             cell as it is; a JSON string, number or list as one string or several.
@@ -59,6 +59,8 @@ class ReaderOptions:
         document_column: column or key that names the document; neighbouring rows with
             one value are one document. Without it every row is its own.
         word_column: CoNLL column of the word, from 0.
+        tag_column: CoNLL column of the tag, from 0; by default the last one, if there
+            is more than one.
         header: whether csv and tsv begin with a line of names; without one, columns
             are given as numbers from 0.
         label_column: column or key to keep as ``Item.label``.
@@ -79,14 +81,17 @@ class ReaderOptions:
     id_column: str | None = None
     document_column: str | None = None
     word_column: int = 0
+    tag_column: int | None = None
     header: bool = True
     label_column: str | None = None
     ending_columns: tuple[str, ...] = ()
     uneven_rows: UnevenRows = "refuse"
 
     def __post_init__(self) -> None:
-        if self.word_column < 0:
-            raise ConfigError(f"word_column={self.word_column}", expected="0 or more")
+        for name in ("word_column", "tag_column"):
+            column = getattr(self, name)
+            if column is not None and column < 0:
+                raise ConfigError(f"{name}={column}", expected="0 or more")
         if self.uneven_rows not in get_args(UnevenRows):
             raise ConfigError(
                 f"uneven_rows={self.uneven_rows!r}",

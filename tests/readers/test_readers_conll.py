@@ -2,7 +2,7 @@
 
 import pytest
 
-from kbert.errors import InputError
+from kbert.errors import ConfigError, InputError
 from kbert.readers import ReaderOptions, conll, read_items
 
 CONLL = ReaderOptions(format="conll")
@@ -39,6 +39,31 @@ def test_the_word_may_stand_in_another_column(tmp_path):
     (item,) = read(tmp_path, "1\tEU\tO\n2\tsaid\tO\n", word_column=1)
 
     assert item.words == ("EU", "said")
+
+
+def test_the_tags_may_stand_in_another_column(tmp_path):
+    (item,) = read(tmp_path, "EU NNP O\nsaid VBD O\n", tag_column=1)
+
+    assert (item.words, item.tags) == (("EU", "said"), ("NNP", "VBD"))
+    (item,) = read(tmp_path, "NNP EU\nVBD said\n", tag_column=0, word_column=1)
+    assert (item.words, item.tags) == (("EU", "said"), ("NNP", "VBD"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"tag_column": 2},
+            "tag_column=2 in a file of 2 columns; expected 0 to 1, ano",
+        ),
+        ({"tag_column": 0}, "word_column=0 in a file of 2 columns; expected 0 to 1, a"),
+        ({"tag_column": 0, "word_column": 2}, "word_column=2 in a file of 2 columns"),
+        ({"tag_column": -1}, "tag_column=-1; expected 0 or more"),
+    ],
+)
+def test_columns_that_cannot_be_are_refused(tmp_path, columns, message):
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path, "EU O\n", **columns)
 
 
 # Whatever a word is made of, it is one word of its sentence.
