@@ -166,6 +166,14 @@ def test_the_figures_are_those_of_the_scripts_for_the_files_that_are_written(tmp
     assert figures == pytest.approx(expected)
 
 
+def test_answers_go_to_a_file_or_into_a_folder(tmp_path):
+    for name in ("a.json", "new", "."):
+        QuestionAnswering().write(tmp_path / name, [CAT], [guess("cat")])
+
+    for name in ("a.json", "new/predictions.json", "predictions.json"):
+        assert json.loads((tmp_path / name).read_text("utf-8")) == {"cat": "cat"}
+
+
 def test_the_best_answers_are_written_as_the_original_writes_them(tmp_path):
     QuestionAnswering().report(tmp_path, [CAT], [guess("cat")])
 

@@ -203,9 +203,19 @@ def original_rows(one, tokenizer, length, query, stride):
         yield " ".join(row), target
 
 
-@pytest.mark.parametrize("stride", [1, 2, 5, 9])
-def test_windows_and_max_context_equal_a_plain_rewrite_of_the_original(stride):
-    lengths, rooms = np.array([1, 6, 7, 23, 40, 12]), np.array([6, 6, 6, 9, 7, 11])
+LENGTHS, ROOMS = [1, 6, 7, 23, 40, 12], [6, 6, 6, 9, 7, 11]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rooms", "stride"),
+    [(LENGTHS, ROOMS, 1), (LENGTHS, ROOMS, 2), (LENGTHS, ROOMS, 5), (LENGTHS, ROOMS, 9)]
+    # Only where lengths differ by more than 100 do they count for more than a tie.
+    + [([500, 330, 431], [376, 250, 380], 128)],
+)
+def test_windows_and_max_context_equal_a_plain_rewrite_of_the_original(
+    lengths, rooms, stride
+):
+    lengths, rooms = np.array(lengths), np.array(rooms)
     contexts = Contexts(
         ids=np.zeros(lengths.sum(), np.int32),
         starts=np.zeros(lengths.sum(), np.int64),

@@ -14,6 +14,7 @@ from ...metrics.squad import Scorer, answer_figures, threshold_figures
 from ...model import Bert
 from ...task_model import Loss
 from ...tokenizer import Tokenizer
+from ..predictions import is_folder, own_folder
 from ..rows import Rows
 from ..tables import task_from
 from .candidates import Guess, Search, best_answers
@@ -21,6 +22,7 @@ from .places import answer_places, check_places
 from .questions import Question, read_questions
 from .windows import context_pieces, question_rows
 
+PREDICTIONS = "predictions.json"
 _MIN_LENGTH = 5  # [CLS], a piece of the question, [SEP], one of the context, [SEP]
 
 
@@ -216,9 +218,20 @@ class QuestionAnswering:
     def write(
         self, path: Path, examples: Sequence[Question], guesses: Sequence[Guess]
     ) -> None:
-        """Write the answers by question id, as the official scorers read them."""
-        answers = map(self.answer, guesses)
-        io.write_json(path, _by_id(examples, list(answers)))
+        """Write the answers by question id, as the official scorers read them.
+
+        Args:
+            path: of the file; a folder, or a name without an ending, gets
+                ``predictions.json``.
+            examples: in order.
+            guesses: of them.
+
+        Raises:
+            OutputError: the disk says no.
+        """
+        file = own_folder(path) / PREDICTIONS if is_folder(path) else path
+        answers = [self.answer(one) for one in guesses]
+        io.write_json(file, _by_id(examples, answers))
 
     def report(
         self, folder: Path, examples: Sequence[Question], guesses: Sequence[Guess]
