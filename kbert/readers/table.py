@@ -174,7 +174,7 @@ def _rectangular(
                 where=where,
                 line=blank or line,
                 expected=f"{width}, as in the first line",
-                hint="Quote cells that hold a separator." if not blank else None,
+                hint=None if blank else "In csv, quote cells that hold a comma.",
             )
         yield line, cells
 
