@@ -126,6 +126,16 @@ def test_the_threshold_is_found_once_by_the_official_procedure():
     )
 
 
+def test_a_threshold_above_zero_is_found_too():
+    """It needs the answers as they are before any threshold empties them."""
+    examples, guesses = [EXAMPLES[0], NONE], [guess("cat", 3.0), guess("cat", 4.0)]
+
+    tuned = WITH_NONE.tuned(examples, guesses)
+
+    assert tuned.null_threshold == 3.0
+    assert tuned.score(examples, guesses)["f1"] == 100
+
+
 def test_the_threshold_decides_which_questions_get_no_answer():
     tuned = WITH_NONE.tuned(EXAMPLES, GUESSES)
 
