@@ -58,6 +58,8 @@ def starting_model(
         Bert(config, encoder, old.tokenizer), units, labels=tuple(task.labels)
     )
     _copy(old, new, fresh=_fresh_parts(old, new, settings.reinitialize_layers))
+    if task.loss == "crf":
+        task.restrict(new.heads["crf"])
     return dataclasses.replace(new, config=old.config)
 
 

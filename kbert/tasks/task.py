@@ -103,6 +103,9 @@ class Task(Protocol):
             bert: has the other heads, such as the CRF.
         """
 
+    def restrict(self, crf: Any) -> None:
+        """Rule out sequences of labels; asked only if ``loss`` is ``crf``."""
+
     def tuned(self, examples: Sequence[Any], guesses: Sequence[Any]) -> "Task":
         """The same task with what is chosen on held-out examples: a threshold."""
 

@@ -1,0 +1,103 @@
+"""Sentences and guessed tags → CoNLL columns, JSON Lines, and reports."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import io
+from ...errors import OutputError
+from ...metrics.entities import EntityScores, conlleval_report
+from ...metrics.tag_schemes import Scheme, entities_of
+from ...readers import Item
+from ..predictions import is_folder, own_folder
+
+PREDICTIONS = "predictions.conll"
+REPORT, FIGURES = "conlleval.txt", "entities.json"
+
+
+def write_tags(
+    path: Path,
+    sentences: Sequence[Item],
+    guesses: Sequence[Sequence[str]],
+    scheme: Scheme,
+) -> None:
+    """Write a guess for every word, in order.
+
+    Args:
+        path: a folder gets ``predictions.conll``. A name that ends in ``.jsonl`` gets
+            an object a sentence, with ``words``, ``tags``, ``entities`` (``type``, and
+            words ``start`` to ``end``, from 0, without the last) and, if they are
+            known, the ``gold`` tags. Any other name gets a line a word: the word, its
+            gold tag if all are known, and the guess, as conlleval.pl reads them. Blanks
+            stand between them, tabs if a word is empty or holds a blank
+            (``conlleval.pl -d '\\t'``); an empty line ends a sentence.
+        sentences: with words.
+        guesses: the tags of each.
+        scheme: of the tags.
+
+    Raises:
+        OutputError: a word holds a tab or a line end, and so does not fit into a
+            column; or the disk says no.
+    """
+    if is_folder(path):
+        path = own_folder(path) / PREDICTIONS
+    if path.suffix == ".jsonl":
+        lines = _objects(sentences, guesses, scheme)
+    else:
+        lines = _columns(path, sentences, guesses)
+    io.write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def write_reports(folder: Path, *, lenient: EntityScores, strict: EntityScores) -> None:
+    """Write ``conlleval.txt``, and ``entities.json`` with all counts and figures.
+
+    Args:
+        folder: exists.
+        lenient: figures of conlleval.
+        strict: of whole entities only.
+    """
+    io.write_text(folder / REPORT, conlleval_report(lenient))
+    content = {
+        "words": lenient.tokens,
+        "accuracy": lenient.accuracy,
+        **{
+            mode: {
+                "overall": scores.overall.to_dict(),
+                "types": {name: one.to_dict() for name, one in scores.types.items()},
+            }
+            for mode, scores in (("conlleval", lenient), ("strict", strict))
+        },
+    }
+    io.write_json(folder / FIGURES, content)
+
+
+def _columns(
+    path: Path, sentences: Sequence[Item], guesses: Sequence[Sequence[str]]
+) -> Iterable[str]:
+    words = [word for item in sentences for word in item.words]
+    for word in words:
+        if "\t" in word or "\n" in word:
+            raise OutputError(
+                f"the word {word!r} does not fit into a column",
+                where=path,
+                hint="Choose a name that ends in .jsonl.",
+            )
+    gap = "\t" if any(not word or " " in word for word in words) else " "
+    gold = all(item.tags is not None for item in sentences)
+    for item, tags in zip(sentences, guesses, strict=True):
+        columns = (item.words, item.tags, tags) if gold else (item.words, tags)
+        yield from map(gap.join, zip(*columns, strict=True))
+        yield ""
+
+
+def _objects(
+    sentences: Sequence[Item], guesses: Sequence[Sequence[str]], scheme: Scheme
+) -> Iterable[str]:
+    for item, tags in zip(sentences, guesses, strict=True):
+        record: dict[str, Any] = {} if item.id is None else {"id": item.id}
+        entities = [entity._asdict() for entity in entities_of(tags, scheme)]
+        record |= {"words": item.words, "tags": tags, "entities": entities}
+        if item.tags is not None:
+            record["gold"] = item.tags
+        yield json.dumps(record, ensure_ascii=False)
