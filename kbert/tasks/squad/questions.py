@@ -130,7 +130,7 @@ class _Object:
     def value(self, key: str) -> Any:
         if key not in self.fields:
             keys = ", ".join(map(repr, list(self.fields)[:20])) or "(none)"
-            self.fail(f"no key {key!r}", f"it among the keys: {keys}")
+            self.fail(f"no key {key!r}", f"one of its keys: {keys}")
         return self.fields[key]
 
     def objects(self, key: str, name: str) -> Iterator["_Object"]:

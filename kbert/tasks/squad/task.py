@@ -33,8 +33,9 @@ class QuestionAnswering:
     Args:
         max_query_length: most word pieces of a question; what is longer loses its end.
         doc_stride: word pieces from the start of one window of a context to the next.
-        max_answer_length: most word pieces of an answer. 30 is for English; of the
-            right answers of CMRC 2018, a character a piece, it is too short for some.
+        max_answer_length: most word pieces of an answer. 30 is for English; in Chinese,
+            a character a piece, it holds 95 % of CMRC 2018's right answers on dev and
+            66 % on trial, 100 holds all and 97 %.
         n_best: starts and ends looked at in each window, and answers kept of each
             question.
         version_2: whether a question may have no answer; ``None`` goes by whether there
