@@ -11,6 +11,7 @@ from .task_options import (
     class_weights,
     classify_options,
     given,
+    ner_options,
     qa_options,
     regress_options,
 )
@@ -44,7 +45,7 @@ def finetune() -> None:
 @classify_options
 @training_options
 @click.pass_context
-def classify(context: click.Context, **options: Any) -> None:
+def classify(ctx: click.Context, **options: Any) -> None:
     """Tell the class of a text or of a pair of texts, or any number of labels.
 
     Files are .tsv, .csv or .jsonl with named columns, or the official ones of --glue.
@@ -59,7 +60,7 @@ def classify(context: click.Context, **options: Any) -> None:
     """
     options["class_weights"] = class_weights(options["class_weights"])
     names = ("multi_label", "label_separator", "class_weights", "glue", *_TABLE)
-    _finetune("classify", given(options, names), options, context)
+    _finetune("classify", given(options, names), options, ctx)
 
 
 @finetune.command(no_args_is_help=True)
@@ -67,7 +68,7 @@ def classify(context: click.Context, **options: Any) -> None:
 @regress_options
 @training_options
 @click.pass_context
-def regress(context: click.Context, **options: Any) -> None:
+def regress(ctx: click.Context, **options: Any) -> None:
     """Give a number to a text or to a pair of texts.
 
     \b
@@ -77,7 +78,38 @@ def regress(context: click.Context, **options: Any) -> None:
       kbert finetune regress --train stars.tsv --dev dev.tsv -o run \\
           --text-column review --label-column stars
     """
-    _finetune("regress", given(options, ("glue", *_TABLE)), options, context)
+    _finetune("regress", given(options, ("glue", *_TABLE)), options, ctx)
+
+
+@finetune.command(no_args_is_help=True)
+@file_options
+@ner_options
+@training_options
+@click.pass_context
+def ner(ctx: click.Context, **options: Any) -> None:
+    """Tag every word: named entities, parts of speech, or any other tags.
+
+    Files are CoNLL columns, or .jsonl with lists of words and tags. No word goes
+    unscored, however long its sentence is. The figures are those of conlleval.
+
+    \b
+    Examples:
+      kbert finetune ner --model bert-cased --train eng.train --dev eng.testa \\
+          --context document --max-length 512 --batch-size 16 -o conll
+      kbert finetune ner --train train.bio --dev dev.bio --crf -o run
+    """
+    names = (
+        "word_column",
+        "tag_column",
+        "text_column",
+        "format",
+        "scheme",
+        "crf",
+        "context",
+        "stride",
+        "strip_word_digits",
+    )
+    _finetune("ner", given(options, names), options, ctx)
 
 
 @finetune.command(no_args_is_help=True)
@@ -85,7 +117,7 @@ def regress(context: click.Context, **options: Any) -> None:
 @qa_options
 @training_options
 @click.pass_context
-def qa(context: click.Context, **options: Any) -> None:
+def qa(ctx: click.Context, **options: Any) -> None:
     """Answer questions from a text: SQuAD 1.1 and 2.0, and files of the same shape.
 
     \b
@@ -105,7 +137,7 @@ def qa(context: click.Context, **options: Any) -> None:
         "scorer",
         "skip_bad",
     )
-    _finetune("qa", given(options, names), options, context)
+    _finetune("qa", given(options, names), options, ctx)
 
 
 @finetune.command(no_args_is_help=True)
@@ -113,7 +145,7 @@ def qa(context: click.Context, **options: Any) -> None:
 @choice_options
 @training_options
 @click.pass_context
-def choice(context: click.Context, **options: Any) -> None:
+def choice(ctx: click.Context, **options: Any) -> None:
     """Tell which of several endings follows a prompt: SWAG, and what is shaped so.
 
     \b
@@ -122,7 +154,7 @@ def choice(context: click.Context, **options: Any) -> None:
           --batch-size 16 --learning-rate 2e-5 -o swag
       kbert finetune choice --train train.jsonl --dev dev.jsonl -o run
     """
-    _finetune("choice", given(options, ("ending_columns", *_TABLE)), options, context)
+    _finetune("choice", given(options, ("ending_columns", *_TABLE)), options, ctx)
 
 
 _TABLE = (
@@ -140,7 +172,7 @@ def _finetune(
     kind: str,
     fields: dict[str, Any],
     options: dict[str, Any],
-    context: click.Context,
+    ctx: click.Context,
 ) -> None:
     """Run it, once or as often as was asked for, and show the figures."""
     import_tensorflow()
@@ -148,7 +180,7 @@ def _finetune(
     from kbert.tasks import task_class
     from kbert.training.curves import can_draw
 
-    tried = search_of(options, context)
+    tried = search_of(options, ctx)
     if tried is not None and options["dev"] is None:
         raise click.UsageError("Several runs need --dev to choose among them.")
     if not can_draw():

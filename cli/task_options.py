@@ -20,11 +20,16 @@ _HEADER = click.option(
     default=None,
     help="Whether tables begin with names; else columns are numbers from 0.",
 )
-_FORMAT = click.option(
-    "--format",
-    type=click.Choice(["auto", "lines", "csv", "tsv", "jsonl"]),
-    help="What the files hold.  [default: as their endings say]",
-)
+
+
+def _format(*names: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--format",
+        type=click.Choice(["auto", *names]),
+        help="What the files hold.  [default: as their endings say]",
+    )
+
+
 _UNEVEN = click.option(
     "--uneven-rows",
     type=click.Choice(["refuse", "cut", "join"]),
@@ -70,7 +75,38 @@ _ANSWERS = (
         help="The official script to score as.  [default: squad]",
     ),
 )
-_TABLES = (_TEXT, _PAIR, _LABEL, _ID, _HEADER, _FORMAT, _UNEVEN)
+_COLUMNS = (
+    click.option(
+        "--word-column",
+        type=click.IntRange(min=0),
+        help="CoNLL column of the word.  [default: 0]",
+    ),
+    click.option(
+        "--tag-column",
+        type=click.IntRange(min=0),
+        help="CoNLL column of the tag, from 0.  [default: the last]",
+    ),
+)
+_WORDS = (
+    click.option(
+        "--context",
+        type=click.Choice(["none", "document"]),
+        help="Whether a sentence is read amid its document.  [default: none]",
+    ),
+    click.option(
+        "--stride",
+        type=_count,
+        help="Word pieces between starts of windows.  [default: half a row]",
+    ),
+    click.option(
+        "--strip-word-digits",
+        is_flag=True,
+        default=None,
+        help="Take digits from the ends of words, as the Weibo files need.",
+    ),
+)
+_CELLS = (_TEXT, _PAIR, _LABEL, _ID, _HEADER, _UNEVEN)
+_TABLES = (*_CELLS, _format("lines", "csv", "tsv", "jsonl"))
 
 
 def _glue(*names: str) -> Callable[[Any], Any]:
@@ -101,6 +137,25 @@ classify_options = with_options(
     )
 )
 regress_options = with_options((*_TABLES, _glue("STS-B")))
+ner_options = with_options(
+    (
+        *_COLUMNS,
+        click.option("--text-column", help="JSON key of the list of words."),
+        _format("conll", "jsonl", "lines"),
+        click.option(
+            "--scheme",
+            type=click.Choice(["iob1", "iob2", "iobes", "bilou", "bmes", "plain"]),
+            help="How tags mark entities.  [default: as in --train]",
+        ),
+        click.option(
+            "--crf",
+            is_flag=True,
+            default=None,
+            help="Decide on whole sentences by a conditional random field.",
+        ),
+        *_WORDS,
+    )
+)
 choice_options = with_options((*_TABLES, _ENDINGS))
 qa_options = with_options(
     (
@@ -115,7 +170,16 @@ qa_options = with_options(
 )
 # What may be another one for another file.
 reading_options = with_options(
-    (*_TABLES, _ENDINGS, _glue(*GLUE_CLASSES, "STS-B"), *_ANSWERS, _SKIP_BAD)
+    (
+        *_CELLS,
+        _format("lines", "conll", "csv", "tsv", "jsonl"),
+        _ENDINGS,
+        _glue(*GLUE_CLASSES, "STS-B"),
+        *_COLUMNS,
+        *_WORDS,
+        *_ANSWERS,
+        _SKIP_BAD,
+    )
 )
 READING = (
     "text_column",
@@ -127,6 +191,11 @@ READING = (
     "uneven_rows",
     "ending_columns",
     "glue",
+    "word_column",
+    "tag_column",
+    "context",
+    "stride",
+    "strip_word_digits",
     "max_answer_length",
     "n_best",
     "doc_stride",

@@ -226,7 +226,7 @@ def settings_of(options: dict[str, Any]) -> "FineTuningSettings":
     )
 
 
-def search_of(options: dict[str, Any], context: click.Context) -> "Search | None":
+def search_of(options: dict[str, Any], ctx: click.Context) -> "Search | None":
     """What else is to be tried; ``None`` if it is one run."""
     from kbert.finetuning import Search
     from kbert.finetuning.search import GRID_BATCH_SIZES, GRID_RATES
@@ -234,11 +234,11 @@ def search_of(options: dict[str, Any], context: click.Context) -> "Search | None
     tried = {name: options[name] for name in ("learning_rates", "batch_sizes")}
     if options["grid"]:
         grid = {"learning_rates": GRID_RATES, "batch_sizes": GRID_BATCH_SIZES}
-        tried |= {name: grid[name] for name in tried if not _given(name, context)}
+        tried |= {name: grid[name] for name in tried if not _given(name, ctx)}
     found = Search(**tried, seeds=options["seeds"])
     several = any(len(values) > 1 for values in tried.values())
     return found if several or found.seeds > 1 else None
 
 
-def _given(name: str, context: click.Context) -> bool:
-    return context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT
+def _given(name: str, ctx: click.Context) -> bool:
+    return ctx.get_parameter_source(name) != click.core.ParameterSource.DEFAULT
