@@ -20,15 +20,20 @@ SIZES = {
 
 
 def make_model(folder: Path, **changes: Any) -> Path:
-    """A model directory with random weights."""
+    """A model directory with random weights, so large that it learns soon."""
     import keras
 
     import kbert
+    from kbert.model import model_variables
 
     keras.utils.set_random_seed(3)
     config = kbert.BertConfig(vocabulary_size=len(TOKENS), **{**SIZES, **changes})
     tokenizer = kbert.Tokenizer(kbert.Vocabulary.from_tokens(TOKENS), lowercase=True)
-    kbert.save(kbert.new_bert(config, tokenizer=tokenizer), folder)
+    bert = kbert.new_bert(config, tokenizer=tokenizer)
+    for variable in model_variables(bert).values():
+        if len(variable.shape) > 1:
+            variable.assign(10 * variable.numpy())
+    kbert.save(bert, folder)
     return folder
 
 

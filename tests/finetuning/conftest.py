@@ -10,13 +10,23 @@ import pytest
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of ``model``, ``train.tsv``, ``short.tsv`` (11 rows) and ``dev.tsv``."""
+    """The folder of ``model``, ``train.tsv``, ``short.tsv`` (11 rows), ``dev.tsv``."""
     folder = tmp_path_factory.mktemp("toy")
     runs.make_model(folder / "model")
     runs.write_table(folder / "train.tsv", 160, seed=1)
     runs.write_table(folder / "short.tsv", 11, seed=3)
     runs.write_table(folder / "dev.tsv", 30, seed=2)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_curves() -> Any:
+    """To draw takes longer than to train so little."""
+    from kbert.finetuning import job
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "can_draw", lambda: False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +61,8 @@ def learned(toy: Path, go: Any, tmp_path_factory: pytest.TempPathFactory) -> Any
     return go(
         tmp_path_factory.mktemp("learned") / "run",
         train=toy / "train.tsv",
-        epochs=5,
+        epochs=3,
+        learning_rate=0.02,
         batch_size=16,
         dropout=0.0,
         save_every=None,

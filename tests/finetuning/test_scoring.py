@@ -1,0 +1,170 @@
+"""kbert/finetuning/scoring.py"""
+
+import dataclasses
+import json
+
+import finetuning_runs as runs
+import numpy as np
+import pytest
+
+import kbert
+from kbert import CheckpointError, ConfigError, InputError, OutputError
+from kbert.finetuning import scoring
+from kbert.tasks import task_class
+
+LETTERS = "abcdefghijklmnopqrstuvwxy"
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_run_and_its_model_folder_have_the_figures_of_the_dev_file(toy, learned):
+    for source in (learned.path, learned.path / "model", str(learned.path)):
+        scored = kbert.evaluate(source, toy / "dev.tsv")
+
+        assert scored.figures == learned.metrics["dev"]
+        assert scored.examples == 30
+
+
+def test_reports_and_guesses_are_written_beside_the_figures(toy, learned, tmp_path):
+    out = tmp_path / "scored"
+    scored = kbert.evaluate(learned.path, toy / "dev.tsv", output=out)
+    content = json.loads((out / "metrics.json").read_text())
+
+    assert content.items() >= scored.figures.items()
+    assert content["examples"] == 30
+    ours = (out / "predictions.tsv").read_text()
+    assert ours == (learned.path / "dev" / "predictions.tsv").read_text()
+    with pytest.raises(OutputError, match="already exists"):
+        kbert.evaluate(learned.path, toy / "dev.tsv", output=out)
+    kbert.evaluate(learned.path, toy / "dev.tsv", output=out, overwrite=True)
+
+
+# Texts of 1 to 30 letters; the model takes 22 of them.
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    random = np.random.default_rng(8)
+    texts = [
+        " ".join(random.choice([*LETTERS, "z"], random.integers(1, 31)))
+        for _ in range(101)
+    ]
+    path = tmp_path_factory.mktemp("mixed") / "mixed.txt"
+    path.write_text("\n".join(texts) + "\n")
+    return path, texts
+
+
+@pytest.mark.filterwarnings("ignore:.*:kbert.KbertWarning")
+def test_every_example_gets_its_own_answer_in_the_order_of_the_file(
+    learned, mixed, tmp_path
+):
+    path, texts = mixed
+    tokens = []
+    count = kbert.predict(
+        learned.path,
+        path,
+        tmp_path / "all.jsonl",
+        batch_size=8,
+        progress=lambda *what: tokens.append(what),
+    )
+    found = records(tmp_path / "all.jsonl")
+    fitted = scoring.open_fitted(learned.path)
+    head, encoder = fitted.bert.heads["sequence_classifier"], fitted.bert.encoder
+
+    assert count == len(found) == len(texts) == 101
+    assert [one["line"] for one in found] == list(range(1, 102))
+    assert sum(rows for rows, _ in tokens) == 101
+    for text, record in zip(texts[:20], found, strict=False):
+        # One by one, through the encoder itself, cut to what the model takes.
+        inputs = fitted.bert.tokenizer([text], max_length=24)
+        logits = head(encoder(inputs)["pooled_output"])[0].numpy()
+        odds = np.exp(logits) / np.exp(logits).sum()
+        guess = ("no", "yes")[int(np.argmax(logits))]
+
+        assert record["label"] == guess
+        assert record["probability"]["yes"] == pytest.approx(odds[1], abs=1e-4)
+
+
+def test_options_of_reading_replace_the_stored_ones(toy, learned, tmp_path):
+    lines = (toy / "dev.tsv").read_text().splitlines()[1:]
+    other = tmp_path / "other.csv"
+    other.write_text(
+        "\n".join(f"{line.split(chr(9))[1]},{line.split(chr(9))[0]}" for line in lines)
+    )
+    reading = {"header": False, "text_column": "1", "label_column": "0"}
+    scored = kbert.evaluate(learned.path, other, reading=reading)
+
+    assert scored.figures == learned.metrics["dev"]
+    with pytest.raises(ConfigError, match="doc_stride=3 has no meaning.*'classify'"):
+        kbert.evaluate(learned.path, other, reading={"doc_stride": 3})
+    with pytest.raises(ConfigError, match="labels=.* has no meaning"):
+        kbert.evaluate(learned.path, other, reading={"labels": ("a",)})
+
+
+def test_a_model_that_says_nothing_of_a_task_can_be_told_it(toy, learned, tmp_path):
+    bert = dataclasses.replace(kbert.load(learned.path / "model"), training={})
+    kbert.save(bert, tmp_path / "bare")
+    with pytest.raises(CheckpointError, match="bare: the model says of no task"):
+        kbert.evaluate(tmp_path / "bare", toy / "dev.tsv")
+
+    scored = kbert.evaluate(tmp_path / "bare", toy / "dev.tsv", task="classify")
+    assert scored.figures == learned.metrics["dev"]
+
+
+def test_a_head_that_does_not_fit_the_task_is_named(toy, learned):
+    with pytest.raises(
+        CheckpointError,
+        match="has no head token_classifier, which the task 'ner' reads; expected one "
+        "of sequence_classifier",
+    ):
+        kbert.evaluate(learned.path, toy / "dev.tsv", task="ner")
+
+
+def test_rows_may_be_shorter_than_in_training_and_no_longer_than_the_model(
+    toy, learned
+):
+    figures = kbert.evaluate(learned.path, toy / "dev.tsv", max_length=12).figures
+    assert figures == learned.metrics["dev"]  # no row is longer
+    for length in (0, 25):
+        with pytest.raises(ConfigError, match=f"max_length={length}; expected 1 to 24"):
+            kbert.evaluate(learned.path, toy / "dev.tsv", max_length=length)
+
+
+def test_half_precision_says_about_the_same(toy, learned):
+    scored = kbert.evaluate(learned.path, toy / "dev.tsv", compute_dtype="bfloat16")
+
+    assert scored.figures["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ("text\tlabel\na\tmaybe\n", InputError, "new.tsv, line 2: unknown label 'may"),
+        ("text\na\n", ConfigError, "new.tsv.*label"),
+        ("text\tlabel\n", InputError, "new.tsv"),
+    ],
+)
+def test_bad_files_are_one_line(learned, tmp_path, content, error, message):
+    (tmp_path / "new.tsv").write_text(content)
+    with pytest.raises(error, match=message) as caught:
+        kbert.evaluate(learned.path, tmp_path / "new.tsv", output=tmp_path / "out")
+
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictions_do_not_overwrite_a_file_unless_told(toy, learned, tmp_path):
+    out = tmp_path / "out.tsv"
+    out.write_text("mine")
+    with pytest.raises(OutputError, match=r"out\.tsv: already exists"):
+        kbert.predict(learned.path, toy / "dev.tsv", out)
+    assert out.read_text() == "mine"
+
+    kbert.predict(learned.path, toy / "dev.tsv", out, overwrite=True)
+    assert len(out.read_text().splitlines()) == 31
+
+
+def test_the_task_of_a_run_has_its_own_class(learned):
+    assert type(learned.task) is task_class("classify")
+    assert scoring.open_fitted(learned.path).task == learned.task
+    assert runs.read_lines(learned.path)

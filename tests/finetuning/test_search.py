@@ -1,0 +1,156 @@
+"""kbert/finetuning/search.py"""
+
+import json
+import os
+import shutil
+import signal
+import statistics
+
+import finetuning_runs as runs
+import pytest
+
+from kbert import ConfigError, InputError, OutputError, Stopped
+from kbert.finetuning import Search, search
+from kbert.tasks import task_class
+
+TRIED = Search(learning_rates=(0.01, 1e-6), seeds=2)
+NAMES = [
+    "rate-0.01_batch-4_seed-5",
+    "rate-1e-06_batch-4_seed-5",
+]
+
+
+@pytest.fixture(scope="module")
+def go_all(toy):
+    def run(output, **changes):
+        how = {
+            "train": toy / "short.tsv",
+            "dev": toy / "dev.tsv",
+            "settings": runs.settings(epochs=1),
+            "tried": TRIED,
+            **changes,
+        }
+        return search(task_class("classify")(), toy / "model", output=output, **how)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def stopped_at(tmp_path_factory, go_all):
+    """A search that was stopped in its second run and went on: what ran again, too."""
+    folder = tmp_path_factory.mktemp("search") / "run"
+    seen = []
+
+    def progress(moment):
+        seen.append((moment.run.name, moment.step))
+        if seen[-1] == (NAMES[1], 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        go_all(folder, progress=progress)
+    before, seen = seen, []
+
+    def resumed(moment):
+        seen.append((moment.run.name, moment.step))
+
+    return go_all(folder, resume=True, progress=resumed), before, seen
+
+
+def test_what_is_done_is_never_done_again(stopped_at):
+    done, before, after = stopped_at
+    best, others = (
+        done.metrics["best"]["run"].removeprefix("runs/"),
+        [
+            (NAMES[1], 3),
+        ],
+    )
+    other_seed = best.replace("seed-5", "seed-6")
+
+    assert before == [(NAMES[0], 1), (NAMES[0], 2), (NAMES[0], 3)] + [
+        (NAMES[1], 1),
+        (NAMES[1], 2),
+    ]
+    chosen = other_seed if best in NAMES else best
+    assert after == others + [(chosen, step) for step in (1, 2, 3)]
+
+
+def test_each_run_is_the_one_that_it_would_be_alone(stopped_at, go, tmp_path):
+    done, _, _ = stopped_at
+    for name, settings in (
+        (NAMES[0], {"learning_rate": 0.01}),
+        (NAMES[1], {"learning_rate": 1e-6}),
+    ):
+        alone = go(tmp_path / name, epochs=1, **settings)
+
+        assert runs.digests(alone.path) == runs.digests(done.path / "runs" / name)
+
+
+def test_the_best_on_dev_is_kept_with_all_figures(stopped_at):
+    done, _, _ = stopped_at
+    metrics = json.loads((done.path / "metrics.json").read_text())
+    every = {one["run"]: one["dev"] for one in metrics["runs"]}
+    grid = [every[f"runs/{name}"]["accuracy"] for name in NAMES]
+    winner = NAMES[grid.index(max(grid))]
+    seeds = [every[f"runs/{winner[:-1]}{seed}"] for seed in (5, 6)]
+    best = max(seeds, key=lambda dev: dev["accuracy"])
+
+    assert len(every) == 3
+    assert metrics["dev"] == best == every[metrics["best"]["run"]]
+    for name in best:
+        values = [one[name] for one in seeds]
+        assert metrics["mean"][name] == pytest.approx(statistics.fmean(values))
+        assert metrics["standard_deviation"][name] == pytest.approx(
+            abs(values[0] - values[1]) / 2**0.5
+        )
+    run = done.path / metrics["best"]["run"]
+    for part in ("model/model.safetensors", "dev/predictions.tsv"):
+        assert (done.path / part).read_bytes() == (run / part).read_bytes()
+
+
+def test_a_finished_search_stays_as_it_is(stopped_at, go_all):
+    done, _, _ = stopped_at
+    seen = []
+    again = go_all(done.path, resume=True, progress=seen.append)
+
+    assert seen == []
+    assert again.metrics == done.metrics
+    assert again.task == done.task
+    with pytest.raises(OutputError, match="holds a run"):
+        go_all(done.path)
+    with pytest.raises(ConfigError, match="tried.seeds was 2 and is now 3"):
+        tried = Search(learning_rates=(0.01, 1e-6), seeds=3)
+        go_all(done.path, resume=True, tried=tried)
+
+
+def test_a_search_with_bad_files_leaves_nothing(go_all, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.tsv"):
+        go_all(tmp_path / "run", dev="nowhere.tsv")
+    assert not (tmp_path / "run").exists()
+
+    with pytest.raises(ConfigError, match="batch_size=3"):
+        tried = Search(batch_sizes=(4, 3))
+        settings = runs.settings(accumulate=2)
+        go_all(tmp_path / "run", tried=tried, settings=settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_grid_without_seeds_has_no_mean(stopped_at, go_all, tmp_path):
+    done, _, _ = stopped_at
+    folder = tmp_path / "run"
+    (folder / "runs").mkdir(parents=True)
+    for name in NAMES:
+        shutil.copytree(done.path / "runs" / name, folder / "runs" / name)
+    identity = json.loads((done.path / "run.json").read_text())
+    identity["tried"]["seeds"] = 1
+    (folder / "run.json").write_text(json.dumps(identity))
+    seen = []
+    metrics = go_all(
+        folder,
+        resume=True,
+        tried=Search(learning_rates=(0.01, 1e-6)),
+        progress=seen.append,
+    ).metrics
+
+    assert seen == []
+    assert [one["run"] for one in metrics["runs"]] == [f"runs/{one}" for one in NAMES]
+    assert "mean" not in metrics
