@@ -37,6 +37,7 @@ _HOME = {
     "Regression": "tasks.regression",
     "StaticMasks": "pretraining_data",
     "Stopped": "errors",
+    "Tagging": "tasks.tagging",
     "Tokenizer": "tokenizer",
     "TrainingError": "errors",
     "Vocabulary": "vocabulary",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from .tasks.classification import Classification as Classification
     from .tasks.regression import Regression as Regression
     from .tasks.squad import QuestionAnswering as QuestionAnswering
+    from .tasks.tagging import Tagging as Tagging
     from .tokenizer import Tokenizer as Tokenizer
     from .vocabulary import Vocabulary as Vocabulary
     from .vocabulary_training import build_vocabulary as build_vocabulary
