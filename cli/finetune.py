@@ -125,7 +125,8 @@ def qa(ctx: click.Context, **options: Any) -> None:
       kbert finetune qa --model bert --train train-v2.0.json --dev dev-v2.0.json \\
           --max-length 384 --batch-size 24 --learning-rate 3e-5 --epochs 2 -o squad
       kbert finetune qa --model chinese --train cmrc2018_train.json \\
-          --dev cmrc2018_dev.json --scorer cmrc --skip-bad -o cmrc
+          --dev cmrc2018_dev.json --scorer cmrc --skip-bad \\
+          --max-answer-length 100 -o cmrc
     """
     names = (
         "version_2",

@@ -47,7 +47,8 @@ _SKIP_BAD = click.option(
     "--skip-bad",
     is_flag=True,
     default=None,
-    help="Leave out answers that are not at their place, and count them.",
+    help="Look elsewhere in the context for training answers that are not at their "
+    "place; leave out, and count, those that are nowhere.",
 )
 _ANSWERS = (
     click.option(
