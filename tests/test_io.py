@@ -285,3 +285,15 @@ def test_a_lock_is_free_again_after_its_block_even_one_that_fails(tmp_path):
 def test_a_lock_in_a_missing_folder_names_the_folder(tmp_path):
     with pytest.raises(OutputError, match="/no/"), io.lock(tmp_path / "no"):
         pass
+
+
+def test_a_copied_folder_takes_the_place_of_the_old_one(tmp_path):
+    (tmp_path / "new" / "inner").mkdir(parents=True)
+    (tmp_path / "new" / "inner" / "a.txt").write_text("a")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "b.txt").write_text("b")
+    io.copy_folder(tmp_path / "new", tmp_path / "old")
+
+    assert [one.name for one in (tmp_path / "old").rglob("*.txt")] == ["a.txt"]
+    assert (tmp_path / "new" / "inner" / "a.txt").exists()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["new", "old"]

@@ -109,12 +109,13 @@ class Job:
 
     def finish(self) -> FineTuned:
         """Score the weights that are kept, and write what the run leaves."""
-        self.devices.gather(0)  # until all hosts are here, the best may be unwritten
+        self.devices.gather(0)  # before all hosts are here, the best may be unwritten
         lines = read_log(self.run)
         kept = self._kept_line(lines)
         if kept["step"] < lines[-1]["step"]:
             restore_best(self.bert, self.run, step=kept["step"])
         task, guesses, figures = self._scored()
+        self.devices.gather(0)  # before all hosts are here, one may still read the best
         metrics = run_metrics(task, self.settings, line=kept, dev=figures)
         trained = dataclasses.replace(
             self.bert,

@@ -15,6 +15,7 @@ from ..config import read_json_object
 from ..errors import ConfigError
 from ..tasks import Task
 from ..training.folder import describe, held, weights_digest
+from ..training.strategies import open_devices
 from .results import DEV, METRICS, MODEL, FineTuned, Progress, finished_metrics
 from .run import data_identity, finetune, read_examples, restored_task
 from .settings import FineTuningSettings
@@ -102,6 +103,11 @@ def search(
     """
     folder, settings = Path(output), settings or FineTuningSettings()
     grid = tried.grid(settings)
+    # Before anything is computed: later no CPU is made into several devices.
+    if open_devices(settings.strategy, devices=settings.devices).hosts > 1:
+        raise ConfigError(
+            "several runs on several hosts", hint="Start them one after the other."
+        )
     # Mistakes in the files are told before a folder is made.
     fitted = read_examples(task, train=train, dev=dev)[2]
     runs = _Runs(task, model, train, dev, folder / RUNS, progress)

@@ -39,6 +39,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(go, whole_run, tmp_path):
     assert runs.digests(tmp_path) == runs.digests(whole_run)
 
 
+@pytest.mark.slow
 def test_a_run_that_accumulates_and_stops_early_resumes_exactly(go, tmp_path):
     how = {"accumulate": 2, "evaluate_every": 1, "patience": 2, "epochs": 4}
     go(tmp_path / "whole", **how)
@@ -63,7 +64,10 @@ def test_a_finished_run_stays_as_it_is_and_gives_its_figures(go, whole_run, tmp_
 
 
 # Between the last checkpoint and metrics.json all is done again.
-@pytest.mark.parametrize("gone", ["metrics.json", "metrics.json model dev"])
+@pytest.mark.parametrize(
+    "gone",
+    ["metrics.json model dev", pytest.param("metrics.json", marks=pytest.mark.slow)],
+)
 def test_a_run_killed_while_it_finished_finishes_again(
     go, whole_run, tmp_path, monkeypatch, gone
 ):

@@ -1,6 +1,5 @@
 """kbert/finetuning/run.py and job.py"""
 
-import dataclasses
 import json
 
 import finetuning_runs as runs
@@ -11,7 +10,7 @@ import kbert
 from kbert import CheckpointError, ConfigError, InputError, OutputError, TrainingError
 from kbert.finetuning import job
 from kbert.model import model_variables
-from kbert.tasks import task_class, task_of
+from kbert.tasks import task_of
 from kbert.training import recorder
 from kbert.training.curves import can_draw
 
@@ -296,11 +295,3 @@ def test_a_run_does_not_overwrite_another_unless_told(go, whole_run, tmp_path):
         go(tmp_path)
     go(tmp_path, overwrite=True, epochs=1)
     assert not (tmp_path / "mine.txt").exists()
-
-
-def test_a_task_of_one_s_own_is_trained_as_any_other(go, tmp_path):
-    task = dataclasses.replace(task_class("classify")(), class_weights="balanced")
-    done = go(tmp_path, task=task, epochs=1)
-
-    assert done.task.class_weights == "balanced"
-    assert done.metrics["task"]["class_weights"] == "balanced"

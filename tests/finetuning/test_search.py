@@ -74,6 +74,7 @@ def test_what_is_done_is_never_done_again(stopped_at):
     assert after == others + [(chosen, step) for step in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_each_run_is_the_one_that_it_would_be_alone(stopped_at, go, tmp_path):
     done, _, _ = stopped_at
     for name, settings in (
