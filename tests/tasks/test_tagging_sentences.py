@@ -48,6 +48,13 @@ def test_json_lines_hold_lists_of_words_and_tags(file):
     assert (item.words, item.tags) == (("dog", "sat"), ("B-PER", "O"))
 
 
+def test_json_lines_may_name_their_documents(file):
+    lines = [f'{{"words": ["dog"], "tags": ["O"], "of": "{of}"}}' for of in "aab"]
+    items = Tagging(document_column="of").read(file("\n".join(lines), "a.jsonl"))
+
+    assert [item.document for item in items] == [0, 0, 1]
+
+
 def test_columns_are_chosen_by_number(file):
     path = file("1 dog NN B-PER\n2 sat VBD O\n")
     (item,) = Tagging(word_column=1, tag_column=2).read(path)

@@ -95,9 +95,9 @@ def _objects(
     sentences: Sequence[Item], guesses: Sequence[Sequence[str]], scheme: Scheme
 ) -> Iterable[str]:
     for item, tags in zip(sentences, guesses, strict=True):
-        record: dict[str, Any] = {} if item.id is None else {"id": item.id}
         entities = [entity._asdict() for entity in entities_of(tags, scheme)]
-        record |= {"words": item.words, "tags": tags, "entities": entities}
+        record: dict[str, Any] = {"words": item.words, "tags": tags}
+        record["entities"] = entities
         if item.tags is not None:
             record["gold"] = item.tags
         yield json.dumps(record, ensure_ascii=False)
