@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import io
 from ..checkpoints import load, save
-from ..errors import CheckpointError
 from ..model import Bert, model_variables
 
 BEST = "best"
@@ -43,32 +43,34 @@ def is_over(
 
 
 def keep_best(bert: Bert, run: Path, *, step: int) -> None:
-    """Write the weights of the best evaluation so far, with its step."""
-    trained = Bert(
-        bert.config,
-        bert.encoder,
-        bert.tokenizer,
-        bert.heads,
-        bert.labels,
-        training={"step": step},
-    )
-    save(trained, run / BEST, overwrite=True)
+    """Write the weights of the best evaluation so far, those of ``step``."""
+    trained = Bert(bert.config, bert.encoder, bert.tokenizer, bert.heads, bert.labels)
+    save(trained, _folder(run, step), overwrite=True)
+
+
+def forget_worse(run: Path, *, step: int) -> None:
+    """Delete all that ``keep_best`` wrote, but for the best ones, those of ``step``.
+
+    Call it when a checkpoint of this step or a later one stands: a run that goes on
+    from an earlier one may need an earlier best.
+    """
+    io.remove_temporaries(run / BEST)
+    for folder in (run / BEST).glob("step-*"):
+        if folder != _folder(run, step):
+            io.remove(folder)
 
 
 def restore_best(bert: Bert, run: Path, *, step: int) -> None:
-    """Give a model the weights that ``keep_best`` wrote.
+    """Give a model the weights that ``keep_best`` wrote of a step.
 
     Raises:
-        CheckpointError: they are those of another step, or damaged.
+        KbertError: they are gone, or damaged.
     """
-    best = load(run / BEST)
-    if best.training.get("step") != step:
-        raise CheckpointError(
-            f"weights of step {best.training.get('step')}",
-            where=run / BEST,
-            expected=f"step {step}, the best one in the log",
-            hint="Start the run again with --overwrite.",
-        )
+    best = load(_folder(run, step))
     own = model_variables(best)
     for path, variable in model_variables(bert).items():
         variable.assign(own[path])
+
+
+def _folder(run: Path, step: int) -> Path:
+    return run / BEST / f"step-{step:08d}"

@@ -17,7 +17,7 @@ from ..training.journal import read_log, rewind_log
 from ..training.recorder import Recorder, Rhythm
 from ..training.state import resume_state
 from ..training.strategies import Devices
-from .best import best_line, is_over, keep_best, restore_best
+from .best import best_line, forget_worse, is_over, keep_best, restore_best
 from .results import (
     DEV,
     METRICS,
@@ -143,9 +143,16 @@ class Job:
     ) -> Recorder:
         def on_evaluated() -> bool:
             best = best_line(lines, self.task.main_figure)
-            if self._keeps_best and best is lines[-1] and self.devices.writes:
+            better = self._keeps_best and best is lines[-1]
+            if better and self.devices.writes:
                 keep_best(self.bert, self.run, step=best["step"])
-            return self._is_over(lines)
+            self.model.stop_training = self._is_over(lines)
+            return better or self.model.stop_training
+
+        def on_saved() -> None:
+            best = best_line(lines, self.task.main_figure)
+            if best is not None and self.devices.writes:
+                forget_worse(self.run, step=best["step"])
 
         units = len(self.train) // self.train.choices
         tokens = self.train.lengths.sum() / units * self.settings.batch_size
@@ -162,6 +169,7 @@ class Job:
             panels={name: name.replace("_", " ") for name in figures},
             evaluate=None if self.dev is None else lambda: self._scored()[2],
             on_evaluated=on_evaluated,
+            on_saved=on_saved,
             writes=self.devices.writes,
             draw=can_draw(),
             on_line=on_line,

@@ -60,8 +60,9 @@ class Recorder(keras.callbacks.Callback):
             and of the means since the last line.
         panels: titles of the figures that are drawn.
         evaluate: gives held-out figures; ``None`` if nothing is held out.
-        on_evaluated: told of a line with held-out figures, before the checkpoint of its
-            step is written; gives whether the run should end.
+        on_evaluated: told when there is a line with held-out figures; gives whether a
+            checkpoint is due, whatever the rhythm says.
+        on_saved: told when a checkpoint has been written.
         writes: whether this host writes files.
         draw: whether curves are drawn.
         on_line: told of each new line.
@@ -83,6 +84,7 @@ class Recorder(keras.callbacks.Callback):
         panels: Mapping[str, str],
         evaluate: Callable[[], Mapping[str, float]] | None,
         on_evaluated: Callable[[], bool] = lambda: False,
+        on_saved: Callable[[], None] = lambda: None,
         writes: bool,
         draw: bool,
         on_line: Callable[[dict[str, Any]], None],
@@ -92,7 +94,8 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.run, self.rhythm, self.tokens = run, rhythm, tokens
         self.step, self.end, self.lines, self.evaluate = step, end, lines, evaluate
-        self.figures, self.panels, self.on_evaluated = figures, panels, on_evaluated
+        self.figures, self.panels = figures, panels
+        self.on_evaluated, self.on_saved = on_evaluated, on_saved
         self.writes, self.draw = writes, draw
         self.on_line, self.progress, self.check_stop = on_line, progress, check_stop
         self._means, self._batches = means, 0
@@ -118,8 +121,8 @@ class Recorder(keras.callbacks.Callback):
         logging = self._due(self.rhythm.log_every) or self.step == self.end
         if saving or evaluating or logging:
             self._report(evaluating=evaluating)
-        if evaluating and self.on_evaluated():
-            self.model.stop_training = saving = True
+        if evaluating:
+            saving = self.on_evaluated() or saving
         if saving:
             self._save()
         try:
@@ -208,6 +211,7 @@ class Recorder(keras.callbacks.Callback):
         self._fetch()
         keep = self.rhythm.keep
         save_state(self.model, self.run, step=self.step, keep=keep, write=self.writes)
+        self.on_saved()
 
     def _fetch(self) -> None:
         """Give the variables the values that JAX keeps to itself during ``fit``."""

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 import kbert
-from kbert import CheckpointError
-from kbert.finetuning.best import best_line, is_over, keep_best, restore_best
+from kbert import KbertError
+from kbert.finetuning.best import (
+    best_line,
+    forget_worse,
+    is_over,
+    keep_best,
+    restore_best,
+)
 from kbert.model import model_variables
 
 
@@ -49,15 +55,16 @@ def test_a_run_is_over_when_so_many_evaluations_were_no_better(figures, patience
     assert is_over(lines_of(*figures), "f1", patience=patience) is over
 
 
-def test_the_best_weights_come_back(tiny_bert, tiny_config, tmp_path):
+def test_the_best_weights_come_back_and_the_others_are_forgotten(tiny_bert, tmp_path):
     keep_best(tiny_bert, tmp_path, step=4)
+    keep_best(kbert.new_bert(tiny_bert.config), tmp_path, step=6)
+    forget_worse(tmp_path, step=4)
     other = kbert.new_bert(tiny_bert.config)
     restore_best(other, tmp_path, step=4)
 
     own = model_variables(tiny_bert)
     for path, variable in model_variables(other).items():
         np.testing.assert_array_equal(variable.numpy(), own[path].numpy())
-    with pytest.raises(
-        CheckpointError, match="best: weights of step 4; expected step 5"
-    ):
-        restore_best(other, tmp_path, step=5)
+    assert [one.name for one in (tmp_path / "best").iterdir()] == ["step-00000004"]
+    with pytest.raises(KbertError, match="step-00000006"):
+        restore_best(other, tmp_path, step=6)
