@@ -15,7 +15,9 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     with _standard_error_dropped():
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+    # It warns of models that are built one after the other, as if they were one.
+    tf.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager
