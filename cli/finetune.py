@@ -102,6 +102,7 @@ def ner(ctx: click.Context, **options: Any) -> None:
         "word_column",
         "tag_column",
         "text_column",
+        "document_column",
         "format",
         "scheme",
         "crf",

@@ -107,6 +107,9 @@ _WORDS = (
     ),
 )
 _CELLS = (_TEXT, _PAIR, _LABEL, _ID, _HEADER, _UNEVEN)
+_DOCUMENT = click.option(
+    "--document-column", help="JSON key that names the document, for --context."
+)
 _TABLES = (*_CELLS, _format("lines", "csv", "tsv", "jsonl"))
 
 
@@ -142,6 +145,7 @@ ner_options = with_options(
     (
         *_COLUMNS,
         click.option("--text-column", help="JSON key of the list of words."),
+        _DOCUMENT,
         _format("conll", "jsonl", "lines"),
         click.option(
             "--scheme",
@@ -177,6 +181,7 @@ reading_options = with_options(
         _ENDINGS,
         _glue(*GLUE_CLASSES, "STS-B"),
         *_COLUMNS,
+        _DOCUMENT,
         *_WORDS,
         *_ANSWERS,
         _SKIP_BAD,
@@ -194,6 +199,7 @@ READING = (
     "glue",
     "word_column",
     "tag_column",
+    "document_column",
     "context",
     "stride",
     "strip_word_digits",

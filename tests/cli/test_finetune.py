@@ -1,5 +1,6 @@
 """cli/finetune.py, cli/evaluate.py and cli/predict.py"""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -190,6 +191,7 @@ TABLE_FIELDS = {
             "ner",
             [
                 *("--word-column", "1", "--tag-column", "2", "--text-column", "w"),
+                *("--document-column", "d"),
                 *("--format", "jsonl", "--scheme", "iobes", "--crf"),
                 *("--context", "document", "--stride", "9", "--strip-word-digits"),
             ],
@@ -197,6 +199,7 @@ TABLE_FIELDS = {
                 "word_column": 1,
                 "tag_column": 2,
                 "text_column": "w",
+                "document_column": "d",
                 "format": "jsonl",
                 "scheme": "iobes",
                 "crf": True,
@@ -230,6 +233,16 @@ def test_every_option_reaches_the_task(kbert_in, called, kind, arguments, fields
 
     assert "that was all" in result.stderr, result.stderr
     assert called["task"] == tasks.task_class(kind)(**fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_of_a_task_and_of_the_settings_has_an_option(kind):
+    parameters = {one.name for one in main.commands["finetune"].commands[kind].params}
+    task = {one.name for one in dataclasses.fields(tasks.task_class(kind))}
+    settings = {one.name for one in dataclasses.fields(kbert.FineTuningSettings)}
+    several = {"learning_rate", "batch_size"}
+
+    assert parameters >= (task - {"labels"}) | (settings - several)
 
 
 @pytest.mark.parametrize(
