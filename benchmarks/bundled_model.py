@@ -101,7 +101,7 @@ def _fine_tuned(model: str, chosen: Set) -> Figures:
                     source,
                     train=data / chosen.train,
                     dev=data / chosen.dev,
-                    output=Path(folder) / name,
+                    output=Path(folder) / "run",
                     settings=settings,
                     overwrite=True,
                 )
