@@ -201,8 +201,12 @@ def _finetune(
 
 
 def _show(bar: StepBar, moment: "Moment") -> None:
-    loss = {} if moment.loss is None else {"loss": f"{moment.loss:.3f}"}
-    bar.advance(moment.step, moment.steps, tokens=moment.tokens, figures=loss)
+    bar.advance(
+        moment.step,
+        moment.steps,
+        tokens=moment.tokens,
+        figures=lambda: {} if moment.loss is None else {"loss": f"{moment.loss:.3f}"},
+    )
 
 
 def _report(done: "FineTuned") -> None:

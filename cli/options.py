@@ -1,6 +1,8 @@
 """Options that several commands share, what long ones show, and how figures look."""
 
 import contextlib
+import math
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -8,6 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from kbert.errors import KbertWarning
+
+_PAUSE = 0.2  # seconds between two looks at the figures
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,7 +68,8 @@ class StepBar:
         from tqdm import tqdm
 
         self._bar = tqdm(unit=" steps", dynamic_ncols=True, disable=None)
-        self._tokens = self.step = 0
+        self._tokens, self._shown = 0, -math.inf
+        self.step = 0
 
     def __enter__(self) -> "StepBar":
         return self
@@ -73,9 +78,22 @@ class StepBar:
         self._bar.close()
 
     def advance(
-        self, step: int, total: int, *, tokens: int, figures: Mapping[str, str]
+        self,
+        step: int,
+        total: int,
+        *,
+        tokens: int,
+        figures: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Show that a step is done, of that many tokens."""
+        """Show that a step is done.
+
+        Args:
+            step: its number.
+            total: steps in all.
+            tokens: of this step.
+            figures: what else to show; asked only now and then, for a figure may have
+                to be waited for.
+        """
         begins = self.step == 0 or step <= self.step
         self.step = step
         if self._bar.disable:
@@ -85,9 +103,11 @@ class StepBar:
             self._bar.initial = self._bar.n = step - 1
             self._tokens = 0
         self._tokens += tokens
-        seconds = self._bar.format_dict["elapsed"] or 1e-9
-        speed = {"tokens/s": f"{self._tokens / seconds:,.0f}"}
-        self._bar.set_postfix({**figures, **speed}, refresh=False)
+        if time.monotonic() - self._shown >= _PAUSE:
+            seconds = self._bar.format_dict["elapsed"] or 1e-9
+            speed = {"tokens/s": f"{self._tokens / seconds:,.0f}"}
+            self._bar.set_postfix({**figures(), **speed}, refresh=False)
+            self._shown = time.monotonic()
         self._bar.update(1)
 
 

@@ -237,12 +237,16 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     with StepBar() as bar, warnings_in_one_line():
 
         def progress(step: int, tokens: int, means: Mapping[str, Any]) -> None:
-            figures = {
-                short: f"{float(means[name]):.3f}"
-                for short, name in _FIGURES
-                if name in means
-            }
-            bar.advance(step, settings.steps, tokens=tokens, figures=figures)
+            bar.advance(
+                step,
+                settings.steps,
+                tokens=tokens,
+                figures=lambda: {
+                    short: f"{float(means[name]):.3f}"
+                    for short, name in _FIGURES
+                    if name in means
+                },
+            )
 
         pretrain(
             data, output, config=config, settings=settings, progress=progress, **how

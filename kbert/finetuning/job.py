@@ -179,7 +179,6 @@ class Job:
 
     def _tell(self, step: int, tokens: int, means: Mapping[str, Any]) -> None:
         loss = means.get(f"{self.task.head}_loss")
-        loss = None if loss is None else float(loss)
         self.progress(Moment(self.run, step, self.rhythm.steps, tokens, loss))
 
     def _figures(self, step: int, means: Mapping[str, float]) -> dict[str, float]:

@@ -25,14 +25,19 @@ class Moment:
         step: weight updates that are done.
         steps: those that there will be.
         tokens: of this one, about.
-        loss: since the last line of the log.
+        mean_loss: a tensor, which a device may still be computing.
     """
 
     run: Path
     step: int
     steps: int
     tokens: int
-    loss: float | None
+    mean_loss: Any = None
+
+    @property
+    def loss(self) -> float | None:
+        """Of the steps since the last line of the log; waits for the device."""
+        return None if self.mean_loss is None else float(self.mean_loss)
 
 
 Progress = Callable[[Moment], None]

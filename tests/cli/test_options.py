@@ -14,17 +14,12 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch):
+def test_the_bar_shows_step_figures_and_speed_on_a_terminal(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    return screen
-
-
-def test_the_bar_shows_step_figures_and_speed_on_a_terminal(screen):
     with StepBar() as bar:
         for step in (4, 5, 6):  # a resumed run
-            bar.advance(step, 10, tokens=1000, figures={"loss": "2.500"})
+            bar.advance(step, 10, tokens=1000, figures=lambda: {"loss": "2.500"})
         assert bar._bar.n == 6
     text = screen.getvalue()
 
@@ -33,11 +28,12 @@ def test_the_bar_shows_step_figures_and_speed_on_a_terminal(screen):
     assert "tokens/s=" in text
 
 
-def test_the_bar_begins_anew_with_the_steps(screen):
+def test_the_bar_begins_anew_with_the_steps(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
     with StepBar() as bar:
         for step in (1, 2, 3):
-            bar.advance(step, 3, tokens=1, figures={})
-        bar.advance(1, 7, tokens=1, figures={})
+            bar.advance(step, 3, tokens=1, figures=dict)
+        bar.advance(1, 7, tokens=1, figures=dict)
 
         assert (bar._bar.n, bar._bar.total) == (1, 7)
 
@@ -46,7 +42,7 @@ def test_a_file_gets_no_bar(monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
     with StepBar() as bar:
-        bar.advance(1, 10, tokens=1000, figures={"loss": "2.5"})
+        bar.advance(1, 10, tokens=1000, figures=lambda: 1 / 0)
 
     assert screen.getvalue() == ""
 
