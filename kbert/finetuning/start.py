@@ -83,7 +83,8 @@ def rate_factors(config: BertConfig, layer_decay: float) -> Mapping[str, float]:
         100, there up to 1000.
     """
     # Its few scores begin at 0, and would hardly move in as many steps as the encoder
-    # takes: at a factor of 1 they end at 0.02, and F1 on CoNLL-2003 is 2 points lower.
+    # takes. Of 1, 100 and 1000 the first was worst, by 2 points of F1, with kbert-mini
+    # on 2,500 sentences of CoNLL-2003; larger models were not tried.
     factors = {"crf": 100.0}
     if layer_decay == 1:
         return factors
