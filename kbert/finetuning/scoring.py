@@ -14,6 +14,7 @@ from ..errors import CheckpointError, ConfigError
 from ..model import Bert
 from ..task_model import build_task_model
 from ..tasks import Rows, Task, row_outputs, task_class, task_of
+from ..tasks.predictions import check_ending
 from ..training.settings import POLICIES, ComputeDtype
 from ..training.strategies import OneDevice
 from .results import METRICS, MODEL
@@ -125,6 +126,7 @@ def predict(
     fitted = open_fitted(
         source, task=task, reading=reading, dtype=POLICIES[compute_dtype]
     )
+    check_ending(Path(output), fitted.task.prediction_endings)
     examples = fitted.task.read(os.fspath(file), gold=False)
     guesses = fitted.guesses(
         examples, max_length=max_length, batch_size=batch_size, progress=progress

@@ -18,7 +18,7 @@ from ..readers.items import UnevenRows
 from ..readers.source import STDIN, check_readable, display_name, numbered_lines
 from ..task_model import Loss
 from ..tokenizer import Tokenizer
-from .predictions import softmax, write_predictions
+from .predictions import TABLE_ENDINGS, softmax, write_predictions
 from .rows import Column, Rows, framed
 from .tables import pieces, require_labels, table_options, task_from, warn_of_cuts
 
@@ -105,6 +105,7 @@ class MultipleChoice:
 
     kind: ClassVar[str] = "choice"
     head: ClassVar[str] = "multiple_choice"
+    prediction_endings: ClassVar[tuple[str, ...]] = TABLE_ENDINGS
     loss: ClassVar[Loss] = "cross_entropy"
     labels: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[int] = 1

@@ -24,6 +24,7 @@ from .glue import (
 )
 from .labels import checked_label, ordered_labels, split_label
 from .predictions import (
+    TABLE_ENDINGS,
     by_label,
     is_folder,
     own_folder,
@@ -94,6 +95,7 @@ class Classification:
 
     kind: ClassVar[str] = "classify"
     head: ClassVar[str] = "sequence_classifier"
+    prediction_endings: ClassVar[tuple[str, ...]] = TABLE_ENDINGS
 
     labels: tuple[str, ...] = ()
     multi_label: bool = False

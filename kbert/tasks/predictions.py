@@ -1,7 +1,7 @@
 """What a task says of each example → one row of a TSV or JSON Lines file each."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from .. import io
 from ..errors import OutputError
 
 PREDICTIONS = "predictions.tsv"
+TABLE_ENDINGS = (".tsv", ".jsonl")
 _BLANKS = str.maketrans("\t\r\n", "   ")  # would end the cell or the row
 
 
@@ -26,7 +27,9 @@ def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         OutputError: another ending, or the disk says no.
     """
-    path = _file(path)
+    check_ending(path, TABLE_ENDINGS)
+    if is_folder(path):
+        path = own_folder(path) / PREDICTIONS
     if path.suffix == ".jsonl":
         lines = [json.dumps(record, ensure_ascii=False) for record in records]
     else:
@@ -34,6 +37,24 @@ def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         lines = ["\t".join(flat[0])] if flat else []
         lines += ["\t".join(map(_cell, record.values())) for record in flat]
     io.write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def check_ending(path: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that predictions cannot be written to.
+
+    Args:
+        path: of a file or a folder.
+        endings: those that files may have; none if any will do.
+
+    Raises:
+        OutputError: ``path`` is a file of another ending.
+    """
+    if endings and not is_folder(path) and path.suffix not in endings:
+        raise OutputError(
+            f"predictions cannot be written as {path.suffix}",
+            where=path,
+            expected=f"a name that ends in {' or '.join(endings)}, or a folder",
+        )
 
 
 def is_folder(path: Path) -> bool:
@@ -60,18 +81,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """float32 ``[C]``: probabilities of classes of which one is right."""
     powers = np.exp(logits - logits.max())
     return powers / powers.sum()
-
-
-def _file(path: Path) -> Path:
-    if is_folder(path):
-        return own_folder(path) / PREDICTIONS
-    if path.suffix not in (".tsv", ".jsonl"):
-        raise OutputError(
-            f"predictions cannot be written as {path.suffix}",
-            where=path,
-            expected="a name that ends in .tsv or .jsonl, or a folder",
-        )
-    return path
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:

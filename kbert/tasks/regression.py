@@ -15,7 +15,7 @@ from ..readers.items import UnevenRows
 from ..task_model import Loss
 from ..tokenizer import Tokenizer
 from .glue import check_glue, read_glue, write_submission
-from .predictions import is_folder, own_folder, write_predictions
+from .predictions import TABLE_ENDINGS, is_folder, own_folder, write_predictions
 from .rows import Column, Rows
 from .tables import (
     TextExample,
@@ -57,6 +57,7 @@ class Regression:
 
     kind: ClassVar[str] = "regress"
     head: ClassVar[str] = "sequence_classifier"
+    prediction_endings: ClassVar[tuple[str, ...]] = TABLE_ENDINGS
     loss: ClassVar[Loss] = "squared"
     labels: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[int] = 1

@@ -25,6 +25,7 @@ class Task(Protocol):
         labels: names of the classes, in the order of the outputs; empty if there are
             none, or if they are not known yet.
         units: outputs of the head; of a task that knows its labels.
+        prediction_endings: of the files that ``write`` can make; none if any will do.
         main_figure: the name of the figure that picks the best model, the higher the
             better.
     """
@@ -43,6 +44,9 @@ class Task(Protocol):
 
     @property
     def units(self) -> int: ...
+
+    @property
+    def prediction_endings(self) -> tuple[str, ...]: ...
 
     @property
     def main_figure(self) -> str: ...

@@ -164,6 +164,17 @@ def test_predictions_do_not_overwrite_a_file_unless_told(toy, learned, tmp_path)
     assert len(out.read_text().splitlines()) == 31
 
 
+def test_an_ending_that_cannot_be_written_is_refused_before_the_work(
+    learned, tmp_path, monkeypatch
+):
+    def work(*_, **__):
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(scoring.Fitted, "guesses", work)
+    with pytest.raises(OutputError, match=r"out\.csv: .* written as \.csv; expected"):
+        kbert.predict(learned.path, tmp_path / "absent.tsv", tmp_path / "out.csv")
+
+
 def test_the_task_of_a_run_has_its_own_class(learned):
     assert type(learned.task) is task_class("classify")
     assert scoring.open_fitted(learned.path).task == learned.task

@@ -73,6 +73,7 @@ class QuestionAnswering:
 
     kind: ClassVar[str] = "qa"
     head: ClassVar[str] = "span"
+    prediction_endings: ClassVar[tuple[str, ...]] = ()
     loss: ClassVar[Loss] = "cross_entropy"
     labels: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[int] = 2

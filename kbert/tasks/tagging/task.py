@@ -80,6 +80,7 @@ class Tagging:
 
     kind: ClassVar[str] = "ner"
     head: ClassVar[str] = "token_classifier"
+    prediction_endings: ClassVar[tuple[str, ...]] = ()
     main_figure: ClassVar[str] = "f1"
 
     labels: tuple[str, ...] = ()
