@@ -67,8 +67,8 @@ KBERT: Cases = {
         r"config.json: unknown field 'depth'",
     ),
     "unknown head": (
-        listed(fields("config.json", heads={"crf": {"units": 3}})),
-        r"unknown head 'crf'; expected one of masked_lm",
+        listed(fields("config.json", heads={"parser": {"units": 3}})),
+        r"unknown head 'parser'; expected one of masked_lm",
     ),
     "unknown tokenizer field": (
         listed(fields("config.json", tokenizer={"lowercase": True, "stem": True})),
