@@ -40,8 +40,8 @@ def write_class_report(
         return
     if not can_draw():
         warnings.warn(
-            f"{folder}: no {CONFUSION_MATRIX}, because matplotlib is not installed. "
-            "pip install 'kbert[plots]' brings it.",
+            # Not the folder, which may be a temporary one by now.
+            f"no {CONFUSION_MATRIX}: pip install 'kbert[plots]' draws it.",
             KbertWarning,
             stacklevel=2,
         )

@@ -49,7 +49,7 @@ def test_label_sets_have_a_table_and_no_matrix(tmp_path):
 
 def test_what_brings_matplotlib_is_said_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(class_report, "can_draw", lambda: False)
-    with pytest.warns(KbertWarning, match=r"no confusion_matrix\.png.*kbert\[plots\]"):
+    with pytest.warns(KbertWarning, match=r"^no confusion_matrix\.png.*kbert\[plots\]"):
         write_class_report(tmp_path, GOLD, GUESSES, labels=["a", "b", "c"])
 
     assert (tmp_path / "classes.tsv").is_file()
