@@ -13,7 +13,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("tokenizer", "encoder", "extraction", "pretraining_data")
+PARTS = (
+    "tokenizer",
+    "encoder",
+    "extraction",
+    "pretraining_data",
+    "pretraining",
+    "bucketing",
+)
 PACKAGES = (
     "kbert",
     "tensorflow",
