@@ -4,7 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import StepBar, show_figures, warnings_in_one_line
+from .options import (
+    StepBar,
+    say_what_draws_curves,
+    show_figures,
+    warnings_in_one_line,
+)
 from .quiet import import_tensorflow
 from .task_options import (
     choice_options,
@@ -180,13 +185,10 @@ def _finetune(
     import_tensorflow()
     from kbert.finetuning import finetune, search
     from kbert.tasks import task_class
-    from kbert.training.curves import can_draw
 
     tried = search_of(options, ctx)
     if tried is not None and options["dev"] is None:
         raise click.UsageError("Several runs need --dev to choose among them.")
-    if not can_draw():
-        click.echo("No curves.png: pip install 'kbert[plots]' draws it.", err=True)
     how = {name: options[name] for name in ("train", "dev", "output")}
     how |= {name: options[name] for name in ("resume", "overwrite")}
     how["settings"] = settings_of(options)
@@ -218,5 +220,6 @@ def _report(done: "FineTuned") -> None:
         show_figures(metrics["mean"], deviations=metrics["standard_deviation"])
     else:
         show_figures(metrics["dev"])
+    say_what_draws_curves()
     step = metrics["best"]["step"]
     click.echo(f"{done.path}/model: done, weights of step {step:,}", err=True)

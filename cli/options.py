@@ -162,6 +162,14 @@ def warnings_in_one_line() -> Iterator[None]:
         yield
 
 
+def say_what_draws_curves() -> None:
+    """Print how to get the ``curves.png`` that a run could not draw, if so."""
+    from kbert.training.curves import CURVES, can_draw
+
+    if not can_draw():
+        click.echo(f"no {CURVES}: pip install 'kbert[plots]' draws it.", err=True)
+
+
 def show_figures(
     figures: Mapping[str, float], *, deviations: Mapping[str, float] | None = None
 ) -> None:

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import StepBar, overwrite_option, warnings_in_one_line
+from .options import (
+    StepBar,
+    overwrite_option,
+    say_what_draws_curves,
+    warnings_in_one_line,
+)
 from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -229,10 +234,7 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     import_tensorflow()
     settings = _settings(options)
     from kbert.pretraining import pretrain
-    from kbert.training.curves import can_draw
 
-    if not can_draw():
-        click.echo("No curves.png: pip install 'kbert[plots]' draws it.", err=True)
     how = {name: options[name] for name in ("keep", "resume", "overwrite")}
     with StepBar() as bar, warnings_in_one_line():
 
@@ -251,6 +253,7 @@ def pretrain(data: str, output: str, config: str, **options: Any) -> None:
         pretrain(
             data, output, config=config, settings=settings, progress=progress, **how
         )
+    say_what_draws_curves()
     click.echo(f"{output}/model: done, {settings.steps:,} steps", err=True)
 
 

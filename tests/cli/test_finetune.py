@@ -13,6 +13,7 @@ import kbert
 import kbert.finetuning
 from kbert import tasks
 from kbert.cli.main import main
+from kbert.training.curves import can_draw
 
 KINDS = ("classify", "regress", "ner", "qa", "choice")
 
@@ -39,6 +40,7 @@ def kbert_in(made, tmp_path, monkeypatch):
 
 FILES = ("--model", "model", "--train", "train.tsv", "--dev", "dev.tsv", "-o", "run")
 SMALL = ("--epochs", "1", "--batch-size", "4", "--learning-rate", "0.01")
+PLOTS = "pip install 'kbert[plots]' draws it."
 
 
 def errors(result):
@@ -58,7 +60,8 @@ def test_a_file_becomes_a_model_that_is_scored_and_used(kbert_in, tmp_path):
 
     scored = kbert_in("evaluate", "run", "dev.tsv", "-o", "scored")
     assert (scored.exit_code, scored.stdout) == (0, result.stdout)
-    assert scored.stderr == "dev.tsv: 9 examples\n"
+    hints = [] if can_draw() else [f"no confusion_matrix.png: {PLOTS}"]
+    assert scored.stderr.splitlines() == [*hints, "dev.tsv: 9 examples"]
     assert Path("scored/predictions.tsv").is_file()
 
     used = kbert_in("predict", "run", "dev.tsv", "-o", "out.tsv")
@@ -96,6 +99,12 @@ def called(monkeypatch):
     for name in ("finetune", "search"):
         monkeypatch.setattr(kbert.finetuning, name, fake(name))
     return seen
+
+
+def test_a_run_that_fails_does_not_talk_of_curves(kbert_in, called, no_matplotlib):
+    result = kbert_in("finetune", "classify", *FILES)
+
+    assert result.stderr == "Error: that was all\n"
 
 
 def test_every_option_reaches_the_settings(kbert_in, called):
@@ -263,7 +272,7 @@ def test_several_values_are_a_search(kbert_in, called, arguments, tried):
     assert (found.learning_rates, found.batch_sizes, found.seeds) == tried
 
 
-def test_seeds_show_mean_and_deviation(kbert_in):
+def test_seeds_show_mean_and_deviation(kbert_in, no_matplotlib):
     arguments = ("--epochs", "1", "--batch-size", "4", "--seeds", "2")
     result = kbert_in("finetune", "classify", *FILES, *arguments)
     metrics = json.loads(Path("run/metrics.json").read_text())
@@ -276,6 +285,9 @@ def test_seeds_show_mean_and_deviation(kbert_in):
     for seed, run in enumerate(metrics["runs"]):
         line = f"run/runs/rate-5e-05_batch-4_seed-{seed}: accuracy "
         assert f"{line}{run['dev']['accuracy']:.4f}" in result.stderr.splitlines()
+    hint, last = result.stderr.splitlines()[-2:]
+    assert hint == f"no curves.png: {PLOTS}"
+    assert last.startswith("run/model: done")
 
 
 @pytest.mark.parametrize(

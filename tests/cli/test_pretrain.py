@@ -53,6 +53,13 @@ def test_data_become_a_model_and_a_line_says_so(run, tmp_path):
     assert run("--seed", "3", "--resume").exit_code == 0
 
 
+def test_without_matplotlib_the_end_says_what_draws_the_curves(run, no_matplotlib):
+    assert run().stderr.splitlines() == [
+        "no curves.png: pip install 'kbert[plots]' draws it.",
+        "run/model: done, 2 steps",
+    ]
+
+
 def test_a_damaged_checkpoint_is_told_in_one_line(run, tmp_path):
     run()
     (newest,) = (tmp_path / "run" / "checkpoints").glob("*2/state.safetensors")
@@ -184,7 +191,7 @@ def flip(path):
     path.write_bytes(content)
 
 
-def test_bad_data_are_one_line_that_names_them(run, tmp_path):
+def test_bad_data_are_one_line_that_names_them(run, tmp_path, no_matplotlib):
     (tmp_path / "empty").mkdir()
     for folder, message in (
         ("nowhere", "nowhere: is no folder of pretraining data"),
