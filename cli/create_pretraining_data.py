@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import overwrite_option
+from .options import overwrite_option, resume_option, seed_option
 from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -95,13 +95,7 @@ class _Bars:
     metavar="N[,N]",
     help="Tokens of a row; several lengths are made in one go.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of every random choice.",
-)
+@seed_option
 @click.option(
     "--short-sequence-rate",
     type=click.FloatRange(0, 1),
@@ -149,7 +143,7 @@ class _Bars:
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Processes.  [default: all cores]"
 )
-@click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")
+@resume_option
 @overwrite_option
 def create_pretraining_data(
     corpus: tuple[str, ...], vocab: str, output: str, **options: Any

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ItemBar, model_option, overwrite_option
+from .options import ItemBar, model_option, overwrite_option, resume_option
 from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float) -> fl
     show_default=True,
     help="Megabytes; finished shards survive a kill.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")
+@resume_option
 @overwrite_option
 @click.option("--dry-run", is_flag=True, help="Count, and estimate size and time.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first items.")

@@ -20,7 +20,13 @@ from .task_options import (
     qa_options,
     regress_options,
 )
-from .training_options import file_options, search_of, settings_of, training_options
+from .training_options import (
+    asks_for_several_runs,
+    file_options,
+    search_of,
+    settings_of,
+    training_options,
+)
 
 if TYPE_CHECKING:
     from kbert.finetuning import FineTuned, Moment
@@ -182,23 +188,23 @@ def _finetune(
     ctx: click.Context,
 ) -> None:
     """Run it, once or as often as was asked for, and show the figures."""
+    several = asks_for_several_runs(options, ctx)
+    if several and options["dev"] is None:
+        raise click.UsageError("Several runs need --dev to choose among them.")
     import_tensorflow()
     from kbert.finetuning import finetune, search
     from kbert.tasks import task_class
 
-    tried = search_of(options, ctx)
-    if tried is not None and options["dev"] is None:
-        raise click.UsageError("Several runs need --dev to choose among them.")
     how = {name: options[name] for name in ("train", "dev", "output")}
     how |= {name: options[name] for name in ("resume", "overwrite")}
     how["settings"] = settings_of(options)
+    if several:
+        how["tried"] = search_of(options, ctx)
+    run = search if several else finetune
     task = task_class(kind)(**fields)
     with StepBar() as bar, warnings_in_one_line():
         how["progress"] = lambda moment: _show(bar, moment)
-        if tried is None:
-            done = finetune(task, options["model"], **how)
-        else:
-            done = search(task, options["model"], **how, tried=tried)
+        done = run(task, options["model"], **how)
     _report(done)
 
 

@@ -25,6 +25,16 @@ model_option = click.option(
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists."
 )
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on with a stopped or killed run."
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of every random choice.",
+)
 
 
 class ItemBar:

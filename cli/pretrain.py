@@ -8,10 +8,24 @@ import click
 from .options import (
     StepBar,
     overwrite_option,
+    resume_option,
     say_what_draws_curves,
+    seed_option,
     warnings_in_one_line,
 )
 from .quiet import import_tensorflow
+from .run_options import (
+    accumulate_option,
+    clip_norm_option,
+    compute_dtype_option,
+    decay_option,
+    devices_option,
+    dropout_option,
+    on_nonfinite_option,
+    run_folder_option,
+    strategy_option,
+    weight_decay_option,
+)
 
 if TYPE_CHECKING:
     from kbert.pretraining import PretrainingSettings
@@ -52,7 +66,7 @@ _FIGURES = (
 
 @click.command(no_args_is_help=True)
 @click.argument("data", metavar="DATA")
-@click.option("-o", "--output", required=True, help="Folder of the run.")
+@run_folder_option
 @click.option(
     "--config",
     required=True,
@@ -67,13 +81,7 @@ _FIGURES = (
     show_default=True,
     help="Rows of an update, over all devices and hosts.",
 )
-@click.option(
-    "--accumulate",
-    type=_count,
-    default=1,
-    show_default=True,
-    help="Batches that an update is computed in, to save memory.",
-)
+@accumulate_option
 @click.option(
     "--learning-rate",
     type=float,
@@ -88,13 +96,7 @@ _FIGURES = (
     show_default=True,
     help="In which the learning rate rises from 0.",
 )
-@click.option(
-    "--decay",
-    type=click.Choice(["linear", "polynomial", "cosine", "constant"]),
-    default="linear",
-    show_default=True,
-    help="How the learning rate falls after the warm-up.",
-)
+@decay_option
 @click.option(
     "--decay-power",
     type=float,
@@ -109,22 +111,10 @@ _FIGURES = (
     show_default=True,
     help="LAMB is for very large batches.",
 )
-@click.option(
-    "--weight-decay",
-    type=float,
-    default=0.01,
-    show_default=True,
-    help="Not of biases and normalisations.",
-)
+@weight_decay_option
 @click.option("--bias-correction", is_flag=True, help="Of Adam; the original has none.")
-@click.option(
-    "--clip-norm",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="Largest norm of all gradients together; 0: any.",
-)
-@click.option("--dropout", type=float, help="Instead of the config's, which stays.")
+@clip_norm_option
+@dropout_option
 @click.option(
     "--phase",
     "phases",
@@ -163,47 +153,19 @@ _FIGURES = (
 @click.option(
     "--max-predictions", type=_count, help="Of a row.  [default: mask rate × length]"
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of weights, order, masks and dropout.",
-)
-@click.option(
-    "--compute-dtype",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="Arithmetic of the products; weights stay float32.",
-)
+@seed_option
+@compute_dtype_option
 @click.option("--save-every", type=_count, help="[default: a tenth of the steps]")
 @click.option("--log-every", type=_count, help="[default: a hundredth of the steps]")
 @click.option("--evaluate-every", type=_count, help="[default: as --save-every]")
 @click.option(
     "--keep", type=_count, default=2, show_default=True, help="Checkpoints to keep."
 )
-@click.option(
-    "--on-nonfinite",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="What to do about a gradient that is not finite.",
-)
-@click.option(
-    "--strategy",
-    type=click.Choice(["none", "mirrored", "multi-worker", "tpu", "data-parallel"]),
-    default="none",
-    show_default=True,
-    help="How devices and hosts share the work, see below.",
-)
-@click.option(
-    "--devices",
-    type=_count,
-    help="Of mirrored and data-parallel.  [default: all accelerators]",
-)
+@on_nonfinite_option
+@strategy_option("below")
+@devices_option
 @click.option("--streams", type=_count, help="Parts of the data.  [default: hosts]")
-@click.option("--resume", is_flag=True, help="Go on with a stopped or killed run.")
+@resume_option
 @overwrite_option
 def pretrain(data: str, output: str, config: str, **options: Any) -> None:
     """Pretrain a BERT on DATA, a folder of kbert create-pretraining-data.

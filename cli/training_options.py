@@ -4,7 +4,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Several, model_option, overwrite_option, with_options
+from .options import (
+    Several,
+    model_option,
+    overwrite_option,
+    resume_option,
+    seed_option,
+    with_options,
+)
+from .run_options import (
+    accumulate_option,
+    clip_norm_option,
+    compute_dtype_option,
+    decay_option,
+    devices_option,
+    dropout_option,
+    on_nonfinite_option,
+    run_folder_option,
+    strategy_option,
+    weight_decay_option,
+)
 
 if TYPE_CHECKING:
     from kbert.finetuning import FineTuningSettings, Search
@@ -20,7 +39,7 @@ _FILES = (
         metavar="FILE",
         help="What to be scored on; without it, the last weights are kept.",
     ),
-    click.option("-o", "--output", required=True, help="Folder of the run."),
+    run_folder_option,
 )
 _RECIPE = (
     click.option(
@@ -59,13 +78,7 @@ _RECIPE = (
         show_default=True,
         help="Runs, from --seed on: mean and standard deviation.",
     ),
-    click.option(
-        "--seed",
-        type=_natural,
-        default=0,
-        show_default=True,
-        help="Of head, order and dropout.",
-    ),
+    seed_option,
     click.option(
         "--max-length", type=_count, help="In tokens.  [default: the model's]"
     ),
@@ -76,34 +89,16 @@ _RECIPE = (
         show_default=True,
         help="Of the steps, in which the learning rate rises from 0.",
     ),
-    click.option(
-        "--decay",
-        type=click.Choice(["linear", "polynomial", "cosine", "constant"]),
-        default="linear",
-        show_default=True,
-        help="How the learning rate falls after the warm-up.",
-    ),
-    click.option(
-        "--weight-decay",
-        type=float,
-        default=0.01,
-        show_default=True,
-        help="Not of biases and normalisations.",
-    ),
+    decay_option,
+    weight_decay_option,
     click.option(
         "--bias-correction/--no-bias-correction",
         default=True,
         show_default=True,
         help="Of Adam; small sets need it.",
     ),
-    click.option(
-        "--clip-norm",
-        type=float,
-        default=1.0,
-        show_default=True,
-        help="Largest norm of all gradients together; 0: any.",
-    ),
-    click.option("--dropout", type=float, help="Instead of the config's, which stays."),
+    clip_norm_option,
+    dropout_option,
     click.option(
         "--layer-decay",
         type=float,
@@ -145,47 +140,20 @@ _RECIPE = (
     ),
 )
 _MACHINE = (
-    click.option(
-        "--accumulate",
-        type=_count,
-        default=1,
-        show_default=True,
-        help="Batches that an update is computed in, to save memory.",
-    ),
-    click.option(
-        "--compute-dtype",
-        type=click.Choice(["float32", "bfloat16"]),
-        default="float32",
-        show_default=True,
-        help="Arithmetic of the products; weights stay float32.",
-    ),
+    accumulate_option,
+    compute_dtype_option,
     click.option(
         "--save-every", type=_count, help="Steps.  [default: an epoch, ≤ 500]"
     ),
     click.option("--log-every", type=_count, help="Steps.  [default: a hundredth]"),
     click.option("--evaluate-every", type=_count, help="Steps.  [default: an epoch]"),
-    click.option(
-        "--on-nonfinite",
-        type=click.Choice(["stop", "skip"]),
-        default="stop",
-        show_default=True,
-        help="What to do about a gradient that is not finite.",
-    ),
-    click.option(
-        "--strategy",
-        type=click.Choice(["none", "mirrored", "multi-worker", "tpu", "data-parallel"]),
-        default="none",
-        show_default=True,
-        help="How devices and hosts share the work, see kbert pretrain --help.",
-    ),
-    click.option(
-        "--devices",
-        type=_count,
-        help="Of mirrored and data-parallel.  [default: all accelerators]",
-    ),
-    click.option("--resume", is_flag=True, help="Go on with a stopped or killed run."),
+    on_nonfinite_option,
+    strategy_option("kbert pretrain --help"),
+    devices_option,
+    resume_option,
     overwrite_option,
 )
+_TRIED = ("learning_rates", "batch_sizes")
 file_options = with_options(_FILES)
 training_options = with_options((*_RECIPE, *_MACHINE))
 NAMES = (
@@ -226,19 +194,25 @@ def settings_of(options: dict[str, Any]) -> "FineTuningSettings":
     )
 
 
-def search_of(options: dict[str, Any], ctx: click.Context) -> "Search | None":
-    """What else is to be tried; ``None`` if it is one run."""
+def asks_for_several_runs(options: dict[str, Any], ctx: click.Context) -> bool:
+    """Whether more than one run is asked for; told without TensorFlow."""
+    several = any(len(options[name]) > 1 for name in _TRIED)
+    return several or options["seeds"] > 1 or bool(_of_grid(options, ctx))
+
+
+def search_of(options: dict[str, Any], ctx: click.Context) -> "Search":
+    """What is to be tried, if several runs are asked for."""
     from kbert.finetuning import Search
     from kbert.finetuning.search import GRID_BATCH_SIZES, GRID_RATES
 
-    tried = {name: options[name] for name in ("learning_rates", "batch_sizes")}
-    if options["grid"]:
-        grid = {"learning_rates": GRID_RATES, "batch_sizes": GRID_BATCH_SIZES}
-        tried |= {name: grid[name] for name in tried if not _given(name, ctx)}
-    found = Search(**tried, seeds=options["seeds"])
-    several = any(len(values) > 1 for values in tried.values())
-    return found if several or found.seeds > 1 else None
+    grid = {"learning_rates": GRID_RATES, "batch_sizes": GRID_BATCH_SIZES}
+    tried = {name: options[name] for name in _TRIED}
+    tried |= {name: grid[name] for name in _of_grid(options, ctx)}
+    return Search(**tried, seeds=options["seeds"])
 
 
-def _given(name: str, ctx: click.Context) -> bool:
-    return ctx.get_parameter_source(name) != click.core.ParameterSource.DEFAULT
+def _of_grid(options: dict[str, Any], ctx: click.Context) -> list[str]:
+    """What the grid has several values for: what was not given."""
+    default = click.core.ParameterSource.DEFAULT
+    names = _TRIED if options["grid"] else ()
+    return [name for name in names if ctx.get_parameter_source(name) == default]

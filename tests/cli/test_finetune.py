@@ -272,6 +272,16 @@ def test_several_values_are_a_search(kbert_in, called, arguments, tried):
     assert (found.learning_rates, found.batch_sizes, found.seeds) == tried
 
 
+def test_a_grid_of_one_cell_is_one_run(kbert_in, called):
+    cell = ("--learning-rate", "3e-5", "--batch-size", "16")
+    kbert_in("finetune", "classify", *FILES, "--grid", *cell)
+
+    assert called["function"] == "finetune"
+    assert called["settings"] == kbert.FineTuningSettings(
+        learning_rate=3e-5, batch_size=16
+    )
+
+
 def test_seeds_show_mean_and_deviation(kbert_in, no_matplotlib):
     arguments = ("--epochs", "1", "--batch-size", "4", "--seeds", "2")
     result = kbert_in("finetune", "classify", *FILES, *arguments)
@@ -317,9 +327,16 @@ def test_bad_settings_are_one_line_and_leave_nothing(
     assert not Path("run").exists()
 
 
-def test_several_runs_need_a_dev_file(kbert_in):
+@pytest.mark.parametrize(
+    "several", [["--seeds", "2"], ["--grid"], ["--batch-size", "8,16"]]
+)
+def test_several_runs_need_a_dev_file_which_is_told_at_once(
+    kbert_in, monkeypatch, several
+):
+    slow = "kbert.cli.finetune.import_tensorflow"
+    monkeypatch.setattr(slow, lambda: pytest.fail("TensorFlow is imported"))
     files = ("--model", "model", "--train", "train.tsv", "-o", "run")
-    result = kbert_in("finetune", "classify", *files, "--seeds", "2")
+    result = kbert_in("finetune", "classify", *files, *several)
 
     assert result.exit_code == 2
     assert "Several runs need --dev" in result.stderr
