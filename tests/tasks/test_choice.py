@@ -5,11 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from kbert import Tokenizer
 from kbert.errors import ConfigError, InputError, KbertError, KbertWarning
 from kbert.tasks.choice import MultipleChoice
 
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcde"]
 SWAG = (
     ",video-id,fold-ind,startphrase,sent1,sent2,gold-source,"
     "ending0,ending1,ending2,ending3,label\n"
@@ -23,12 +21,8 @@ LINES = (
 
 
 @pytest.fixture
-def file(tmp_path):
-    def write(content, name="train.jsonl"):
-        (tmp_path / name).write_text(content, "utf-8")
-        return str(tmp_path / name)
-
-    return write
+def file(file):
+    return lambda content, name="train.jsonl": file(content, name)
 
 
 def seen(examples):
@@ -153,12 +147,10 @@ def test_a_prompt_without_endings_is_an_error():
         MultipleChoice(text_column="a")
 
 
-def test_every_ending_is_a_row_behind_its_prompt(file):
+def test_every_ending_is_a_row_behind_its_prompt(file, tokenizer):
     task = MultipleChoice()
     examples = task.read(file(LINES))
-    rows = task.fitted(examples).rows(
-        examples, Tokenizer(TOKENS), max_length=9, training=True
-    )
+    rows = task.fitted(examples).rows(examples, tokenizer, max_length=9, training=True)
 
     assert [rows.inputs["token_ids"][row].tolist() for row in range(4)] == [
         [2, 5, 3, 6, 3],
@@ -173,19 +165,19 @@ def test_every_ending_is_a_row_behind_its_prompt(file):
     assert rows.choices == 2
 
 
-def test_rows_that_are_cut_are_counted(file):
+def test_rows_that_are_cut_are_counted(file, tokenizer):
     task = MultipleChoice()
     examples = task.read(file(LINES))
     with pytest.warns(KbertWarning, match=r"1 of 4 texts are longer than 5 .*last 1 "):
-        task.rows(examples, Tokenizer(TOKENS), max_length=5, training=False)
+        task.rows(examples, tokenizer, max_length=5, training=False)
 
 
-def test_all_questions_have_as_many_endings(file):
+def test_all_questions_have_as_many_endings(file, tokenizer):
     task = MultipleChoice()
     more = '{"prompt": "a", "endings": ["b", "c", "d"], "label": 1}\n'
     examples = task.read(file(LINES + more))
     with pytest.raises(InputError, match=r"line 3: 3 endings; expected 2, as in line"):
-        task.rows(examples, Tokenizer(TOKENS), max_length=9, training=False)
+        task.rows(examples, tokenizer, max_length=9, training=False)
 
 
 def test_the_guess_is_the_ending_of_the_highest_score(file, tmp_path):

@@ -5,21 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from kbert import Tokenizer
 from kbert.errors import ConfigError, InputError
 from kbert.tasks.regression import Regression
 
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcde"]
 TABLE = "text\tmore\tlabel\na\tb\t1\nb\tb c\t 2.5e0\nc\t\t-.5\n"
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(content, name="train.tsv"):
-        (tmp_path / name).write_text(content, "utf-8")
-        return str(tmp_path / name)
-
-    return write
 
 
 def test_labels_are_numbers(file):
@@ -66,12 +55,10 @@ def test_a_task_of_classes_is_no_regression():
         Regression(glue="CoLA")
 
 
-def test_every_pair_is_a_row_with_its_number(file):
+def test_every_pair_is_a_row_with_its_number(file, tokenizer):
     task = Regression(text_pair_column="more")
     examples = task.read(file(TABLE))
-    rows = task.fitted(examples).rows(
-        examples, Tokenizer(TOKENS), max_length=9, training=True
-    )
+    rows = task.fitted(examples).rows(examples, tokenizer, max_length=9, training=True)
 
     assert rows.inputs["token_ids"][1].tolist() == [2, 6, 3, 6, 7, 3]
     assert rows.inputs["token_ids"][2].tolist() == [2, 7, 3, 3]

@@ -11,15 +11,8 @@ LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 
 
 @pytest.fixture
-def file(tmp_path):
-    """A function that writes a file and gives its path."""
-
-    def write(content, name="a.conll"):
-        path = tmp_path / name
-        path.write_text(content, "utf-8")
-        return str(path)
-
-    return write
+def file(file):
+    return lambda content, name="a.conll": file(content, name)
 
 
 @pytest.fixture
