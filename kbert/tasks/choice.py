@@ -18,7 +18,13 @@ from ..readers.items import UnevenRows
 from ..readers.source import STDIN, check_readable, display_name, numbered_lines
 from ..task_model import Loss
 from ..tokenizer import Tokenizer
-from .predictions import TABLE_ENDINGS, softmax, write_predictions
+from .predictions import (
+    TABLE_ENDINGS,
+    by_label,
+    known_of,
+    softmax,
+    write_predictions,
+)
 from .rows import Column, Rows, framed
 from .tables import pieces, require_labels, table_options, task_from, warn_of_cuts
 
@@ -337,11 +343,6 @@ def _repeated(texts: Column, times: int) -> Column:
 
 
 def _record(example: ChoiceExample, guess: ChoiceGuess) -> dict[str, Any]:
-    record: dict[str, Any] = {"line": example.line}
-    if example.id is not None:
-        record["id"] = example.id
-    if example.label is not None:
-        record["gold"] = example.label
-    probabilities = [float(f"{one:.6g}") for one in guess.probabilities.tolist()]
-    by_number = {str(number): one for number, one in enumerate(probabilities)}
-    return {**record, "label": guess.choice, "probability": by_number}
+    numbers = map(str, range(len(example.endings)))
+    probability = by_label(numbers, guess.probabilities)
+    return {**known_of(example), "label": guess.choice, "probability": probability}

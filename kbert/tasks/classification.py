@@ -18,25 +18,23 @@ from .class_weights import ClassWeights, class_weights
 from .glue import (
     GLUE_LABELS,
     check_glue,
-    read_glue,
+    read_own_or_glue,
     submission_name,
-    write_submission,
+    write_answers,
 )
 from .labels import checked_label, ordered_labels, split_label
 from .predictions import (
     TABLE_ENDINGS,
     by_label,
-    is_folder,
-    own_folder,
+    known_of,
     softmax,
     write_predictions,
 )
 from .rows import Column, Rows
 from .tables import (
+    ANOTHER_COLUMN,
     TextExample,
-    read_texts,
     require_labels,
-    table_options,
     task_from,
     token_columns,
 )
@@ -138,10 +136,7 @@ class Classification:
 
     def read(self, path: str, *, gold: bool = True) -> list[TextExample]:
         """The examples of a file; see ``Task``."""
-        if self.glue and not self.text_column:
-            examples = read_glue(path, self.glue, gold=gold)
-        else:
-            examples = read_texts(path, table_options(self, gold=gold))
+        examples = read_own_or_glue(self, path, gold=gold)
         if not gold:
             return examples
         return [
@@ -158,7 +153,7 @@ class Classification:
                 f"every label is {next(iter(found), None)!r}",
                 where=train[0].source if train else None,
                 expected="at least two classes to tell apart",
-                hint="Is it the right --label-column (label_column in Python)?",
+                hint=ANOTHER_COLUMN,
             )
         given = self.labels or GLUE_LABELS.get(self.glue, ())
         names = {name for label in found for name in self._names(label)}
@@ -257,10 +252,8 @@ class Classification:
         """
         pairs = zip(examples, guesses, strict=True)
         write_predictions(path, (self._record(*pair) for pair in pairs))
-        blind = all(example.label is None for example in examples)
-        if self.glue and blind and is_folder(path):
-            answers = [guess.label for guess in guesses]
-            write_submission(own_folder(path), self.glue, list(examples), answers)
+        answers = [guess.label for guess in guesses]
+        write_answers(path, self.glue, examples, answers)
 
     def report(
         self,
@@ -306,7 +299,7 @@ class Classification:
             where=example.source,
             line=example.line,
             expected=f"one of those {whose}: {known}{more}",
-            hint="Is it the right --label-column (label_column in Python)?",
+            hint=ANOTHER_COLUMN,
         )
 
     def _numbers(self, labels: Sequence[str | tuple[str, ...]]) -> np.ndarray:
@@ -335,14 +328,12 @@ class Classification:
         return ClassGuess(self.labels[int(logits.argmax())], probabilities)
 
     def _record(self, example: TextExample, guess: ClassGuess) -> dict[str, Any]:
-        record: dict[str, Any] = {"line": example.line}
-        if example.id is not None:
-            record["id"] = example.id
-        if example.label is not None:
-            record["gold"] = example.label
-        record["label"] = guess.label
-        record["probability"] = by_label(self.labels, guess.probabilities)
-        return record
+        probability = by_label(self.labels, guess.probabilities)
+        return {
+            **known_of(example),
+            "label": guess.label,
+            "probability": probability,
+        }
 
 
 def _by_set(examples: Sequence[TextExample], right: np.ndarray) -> dict[str, float]:

@@ -5,15 +5,17 @@ files have no labels; the diagnostic set is read and answered as MNLI.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from .. import io
 from ..errors import ConfigError, InputError
 from ..metrics.classification import GLUE_FIGURES
 from ..readers import ReaderOptions
 from ..readers.source import STDIN, check_readable, numbered_lines
-from .tables import TextExample, read_texts
+from .predictions import is_folder, own_folder
+from .tables import ReadsTable, TextExample, read_texts, table_options
 
 _ENTAILMENT = ("entailment", "not_entailment")
 _BINARY = ("0", "1")
@@ -31,6 +33,12 @@ GLUE_LABELS = {
     "RTE": _ENTAILMENT,
     "WNLI": _BINARY,
 }
+
+
+class ReadsGlue(ReadsTable, Protocol):
+    """The options of a task that reads tables and GLUE's own files."""
+
+    glue: str | None
 
 
 def _named(
@@ -123,6 +131,36 @@ def read_glue(path: str, task: str, *, gold: bool) -> list[TextExample]:
     return read_texts(path, layout)
 
 
+def read_own_or_glue(task: ReadsGlue, path: str, *, gold: bool) -> list[TextExample]:
+    """Read a file as the options of a task say: GLUE's own, unless columns are named.
+
+    Raises:
+        InputError: the file is not what it has to be; the line is named.
+    """
+    if task.glue and not task.text_column:
+        return read_glue(path, task.glue, gold=gold)
+    return read_texts(path, table_options(task, gold=gold))
+
+
+def write_answers(
+    path: Path,
+    task: str | None,
+    examples: Sequence[TextExample],
+    answers: Iterable[str | float],
+) -> None:
+    """Answer a GLUE file without labels, if the predictions go into a folder.
+
+    Args:
+        path: of the predictions.
+        task: one of ``GLUE_LABELS``; None writes nothing.
+        examples: of one file.
+        answers: one for each, see ``write_submission``.
+    """
+    blind = all(example.label is None for example in examples)
+    if task is not None and blind and is_folder(path):
+        write_submission(own_folder(path), task, examples, answers)
+
+
 def submission_name(task: str, source: str) -> str:
     """The name that the server wants for the answers to a file.
 
@@ -139,7 +177,10 @@ def submission_name(task: str, source: str) -> str:
 
 
 def write_submission(
-    folder: Path, task: str, examples: list[TextExample], answers: Iterable[str | float]
+    folder: Path,
+    task: str,
+    examples: Sequence[TextExample],
+    answers: Iterable[str | float],
 ) -> Path:
     """Write the answers to one file as the server takes them.
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from ..errors import OutputError
 PREDICTIONS = "predictions.tsv"
 TABLE_ENDINGS = (".tsv", ".jsonl")
 _BLANKS = str.maketrans("\t\r\n", "   ")  # would end the cell or the row
+
+
+class Predicted(Protocol):
+    """What examples of all tasks on tables have."""
+
+    line: int
+    id: str | None
+    label: Any
 
 
 def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -37,6 +45,16 @@ def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         lines = ["\t".join(flat[0])] if flat else []
         lines += ["\t".join(map(_cell, record.values())) for record in flat]
     io.write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def known_of(example: Predicted) -> dict[str, Any]:
+    """How a record begins: what is known of an example, and no more."""
+    record: dict[str, Any] = {"line": example.line}
+    if example.id is not None:
+        record["id"] = example.id
+    if example.label is not None:
+        record["gold"] = example.label
+    return record
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:

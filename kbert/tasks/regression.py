@@ -14,14 +14,13 @@ from ..model import Bert
 from ..readers.items import UnevenRows
 from ..task_model import Loss
 from ..tokenizer import Tokenizer
-from .glue import check_glue, read_glue, write_submission
-from .predictions import TABLE_ENDINGS, is_folder, own_folder, write_predictions
+from .glue import check_glue, read_own_or_glue, write_answers
+from .predictions import TABLE_ENDINGS, known_of, write_predictions
 from .rows import Column, Rows
 from .tables import (
+    ANOTHER_COLUMN,
     TextExample,
-    read_texts,
     require_labels,
-    table_options,
     task_from,
     token_columns,
 )
@@ -78,10 +77,7 @@ class Regression:
 
     def read(self, path: str, *, gold: bool = True) -> list[TextExample]:
         """The examples of a file, their labels as float; see ``Task``."""
-        if self.glue and not self.text_column:
-            examples = read_glue(path, self.glue, gold=gold)
-        else:
-            examples = read_texts(path, table_options(self, gold=gold))
+        examples = read_own_or_glue(self, path, gold=gold)
         if not gold:
             return examples
         return [
@@ -97,7 +93,7 @@ class Regression:
                 f"every number is {next(iter(found), None)}",
                 where=train[0].source if train else None,
                 expected="at least two different ones",
-                hint="Is it the right --label-column (label_column in Python)?",
+                hint=ANOTHER_COLUMN,
             )
         return self
 
@@ -168,9 +164,7 @@ class Regression:
         """
         pairs = zip(examples, guesses, strict=True)
         write_predictions(path, (_record(*pair) for pair in pairs))
-        blind = all(example.label is None for example in examples)
-        if self.glue and blind and is_folder(path):
-            write_submission(own_folder(path), self.glue, examples, guesses)
+        write_answers(path, self.glue, examples, guesses)
 
     def report(
         self, folder: Path, examples: Sequence[TextExample], guesses: Sequence[float]
@@ -202,15 +196,10 @@ def _number(example: TextExample) -> float:
             where=example.source,
             line=example.line,
             expected="a number, such as 3.5",
-            hint="Is it the right --label-column (label_column in Python)?",
+            hint=ANOTHER_COLUMN,
         )
     return value
 
 
 def _record(example: TextExample, guess: float) -> dict[str, Any]:
-    record: dict[str, Any] = {"line": example.line}
-    if example.id is not None:
-        record["id"] = example.id
-    if example.label is not None:
-        record["gold"] = example.label
-    return {**record, "prediction": float(f"{guess:.6g}")}
+    return {**known_of(example), "prediction": float(f"{guess:.6g}")}

@@ -16,6 +16,7 @@ from ..tokenizer import Tokenizer
 from .rows import Column, framed
 
 DEFAULT_LABEL = "label"
+ANOTHER_COLUMN = "Is it the right --label-column (label_column in Python)?"
 _T = TypeVar("_T")
 
 
