@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import io
 from ..checkpoints import save
@@ -48,6 +48,20 @@ class HeldOut:
     rows: Rows
 
 
+class Evaluation(NamedTuple):
+    """What some weights say of the dev set.
+
+    Args:
+        task: as tuned on dev.
+        guesses: of each example.
+        figures: the official ones; none without a dev set.
+    """
+
+    task: Task
+    guesses: Sequence[Any]
+    figures: Mapping[str, float]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
     """One run from its newest checkpoint to its end.
@@ -76,15 +90,19 @@ class Job:
     model: TrainingModel
     progress: Progress
 
-    def fit(self, check_stop: Callable[[], None]) -> None:
-        """Go on from the newest checkpoint to the end, be it early."""
+    def fit(self, check_stop: Callable[[], None]) -> Evaluation | None:
+        """Go on from the newest checkpoint to the end, be it early.
+
+        Returns:
+            The evaluation of the weights that are kept, if it happened here.
+        """
         step, means = resume_state(self.model, self.run, self.devices)
         lines = [line for line in read_log(self.run) if line["step"] <= step]
         if self.devices.writes:
             rewind_log(self.run, step=step)
         steps, settings = self.rhythm.steps, self.settings
-        if step >= steps or self._is_over(lines):
-            return
+        if step >= steps or self.is_over(lines):
+            return None
         micro = settings.batch_size // settings.accumulate
         batches = self.devices.distribute(
             lambda: training_batches(
@@ -98,7 +116,8 @@ class Job:
             )
         )
         with Board(self.run / "tensorboard", on=self.devices.writes) as board:
-            recorder = self._recorder(step, means, lines, board.add, check_stop)
+            watch = _Watch(self, lines)
+            recorder = self._recorder(step, means, watch, board.add, check_stop)
             self.model.fit(
                 batches,
                 steps_per_epoch=(steps - step) * settings.accumulate,
@@ -106,17 +125,23 @@ class Job:
                 verbose=0,
                 shuffle=False,
             )
+        return watch.kept
 
-    def finish(self) -> FineTuned:
-        """Score the weights that are kept, and write what the run leaves."""
+    def finish(self, evaluation: Evaluation | None) -> FineTuned:
+        """Write what the run leaves.
+
+        Args:
+            evaluation: of the weights that are kept; without it they are scored.
+        """
         self.devices.gather(0)  # before all hosts are here, the best may be unwritten
         lines = read_log(self.run)
         kept = self._kept_line(lines)
         if kept["step"] < lines[-1]["step"]:
             restore_best(self.bert, self.run, step=kept["step"])
-        task, guesses, figures = self._scored()
+        evaluation = evaluation or self.evaluate()
+        task, guesses = evaluation.task, evaluation.guesses
         self.devices.gather(0)  # before all hosts are here, one may still read the best
-        metrics = run_metrics(task, self.settings, line=kept, dev=figures)
+        metrics = run_metrics(task, self.settings, line=kept, dev=evaluation.figures)
         trained = dataclasses.replace(
             self.bert,
             training={**description(self.run), **metrics, "versions": versions()},
@@ -137,23 +162,10 @@ class Job:
         self,
         step: int,
         means: Sequence[Any],
-        lines: list[dict[str, Any]],
+        watch: "_Watch",
         on_line: Callable[[dict[str, Any]], None],
         check_stop: Callable[[], None],
     ) -> Recorder:
-        def on_evaluated() -> bool:
-            best = best_line(lines, self.task.main_figure)
-            better = self._keeps_best and best is lines[-1]
-            if better and self.devices.writes:
-                keep_best(self.bert, self.run, step=best["step"])
-            self.model.stop_training = self._is_over(lines)
-            return better or self.model.stop_training
-
-        def on_saved() -> None:
-            best = best_line(lines, self.task.main_figure)
-            if best is not None and self.devices.writes:
-                forget_worse(self.run, step=best["step"])
-
         units = len(self.train) // self.train.choices
         tokens = self.train.lengths.sum() / units * self.settings.batch_size
         figures = ("loss", "accuracy", self.task.main_figure, "learning_rate")
@@ -164,12 +176,12 @@ class Job:
             end=self.rhythm.steps,
             tokens=round(tokens),
             means=means,
-            lines=lines,
+            lines=watch.lines,
             figures=self._figures,
             panels={name: name.replace("_", " ") for name in figures},
-            evaluate=None if self.dev is None else lambda: self._scored()[2],
-            on_evaluated=on_evaluated,
-            on_saved=on_saved,
+            evaluate=None if self.dev is None else watch.evaluate,
+            on_evaluated=watch.on_evaluated,
+            on_saved=watch.on_saved,
             writes=self.devices.writes,
             draw=can_draw(),
             on_line=on_line,
@@ -190,29 +202,31 @@ class Job:
             name: means[mean] for name, mean in own.items() if mean in means
         }
 
-    def _is_over(self, lines: Sequence[dict[str, Any]]) -> bool:
+    def is_over(self, lines: Sequence[dict[str, Any]]) -> bool:
+        """Whether patience is at its end."""
         patience = self.settings.patience
         return is_over(lines, self.task.main_figure, patience=patience)
 
     # === Dev ===
 
-    def _scored(self) -> tuple[Task, Sequence[Any], Mapping[str, float]]:
-        """The task as tuned on dev, the guesses, and the figures."""
+    def evaluate(self) -> Evaluation:
+        """Score the weights as they are now."""
         if self.dev is None:
-            return self.task, [], {}
+            return Evaluation(self.task, [], {})
         examples, rows = self.dev.examples, self.dev.rows
         outputs = row_outputs(self.model, rows, batch_size=BATCH_SIZE)
         guesses = self.task.guesses(examples, rows, outputs, self.bert)
         task = self.task.tuned(examples, guesses)
-        return task, guesses, task.score(examples, guesses)
+        return Evaluation(task, guesses, task.score(examples, guesses))
 
     @property
-    def _keeps_best(self) -> bool:
+    def keeps_best(self) -> bool:
+        """Whether other weights than the last may be kept."""
         return self.dev is not None and self.settings.keep == "best"
 
     def _kept_line(self, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The line of the weights that are kept."""
-        best = best_line(lines, self.task.main_figure) if self._keeps_best else None
+        best = best_line(lines, self.task.main_figure) if self.keeps_best else None
         return best or lines[-1]
 
     @property
@@ -220,3 +234,41 @@ class Job:
         """Of an epoch."""
         micro = self.settings.batch_size // self.settings.accumulate
         return steps_per_epoch(self.train, micro)
+
+
+class _Watch:
+    """What happens at the evaluations and checkpoints of a job.
+
+    Args:
+        job: that is going on.
+        lines: of its log, which grow.
+    """
+
+    def __init__(self, job: Job, lines: list[dict[str, Any]]) -> None:
+        self.lines = lines
+        self.kept: Evaluation | None = None
+        self._job = job
+
+    def evaluate(self) -> Mapping[str, float]:
+        self._newest = self._job.evaluate()
+        return self._newest.figures
+
+    def on_evaluated(self) -> bool:
+        """Keep the weights if they are the best, and see whether that was all."""
+        job, best = self._job, self._best
+        better = best is self.lines[-1]
+        if better or not job.keeps_best:
+            self.kept = self._newest
+        better = better and job.keeps_best
+        if better and job.devices.writes:
+            keep_best(job.bert, job.run, step=best["step"])
+        job.model.stop_training = job.is_over(self.lines)
+        return better or job.model.stop_training
+
+    def on_saved(self) -> None:
+        if self._best is not None and self._job.devices.writes:
+            forget_worse(self._job.run, step=self._best["step"])
+
+    @property
+    def _best(self) -> dict[str, Any] | None:
+        return best_line(self.lines, self._job.task.main_figure)

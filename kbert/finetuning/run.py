@@ -96,8 +96,7 @@ def finetune(
             if (metrics := finished_metrics(run)) is not None:
                 return _finished(run, task, metrics, write=devices.writes)
             job = _job(run, task, bert, examples, held_out, settings, devices, progress)
-            job.fit(stop_together(check_stop, devices))
-            return job.finish()
+            return job.finish(job.fit(stop_together(check_stop, devices)))
 
 
 def read_examples(

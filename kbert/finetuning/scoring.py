@@ -172,14 +172,7 @@ class Fitted:
     ) -> list[np.ndarray]:
         model = build_task_model(self.bert, self.task.head, loss=self.task.loss)
         model.compile(jit_compile=OneDevice().compiles)
-        units = len(rows) // rows.choices
-        left = iter([*[batch_size] * (units // batch_size), units % batch_size])
-        return row_outputs(
-            model,
-            rows,
-            batch_size=batch_size,
-            progress=lambda tokens: progress(next(left), tokens),
-        )
+        return row_outputs(model, rows, batch_size=batch_size, progress=progress)
 
     def _length(self, wanted: int | None) -> int:
         longest = self.bert.config.max_sequence_length

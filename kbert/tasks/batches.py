@@ -75,7 +75,7 @@ def row_outputs(
     rows: Rows,
     *,
     batch_size: int,
-    progress: Callable[[int], None] = lambda tokens: None,
+    progress: Callable[[int, int], None] = lambda rows, tokens: None,
 ) -> list[np.ndarray]:
     """What the model says of every row, or question, in their order.
 
@@ -83,7 +83,7 @@ def row_outputs(
         model: of ``build_task_model``.
         rows: labels are not needed.
         batch_size: B.
-        progress: told of the tokens of each batch.
+        progress: told of the rows, or questions, of each batch, and of their tokens.
 
     Returns:
         float32, without padding: ``[C]``, ``[W, C]``, ``[T, 2]`` or ``[n]``.
@@ -101,7 +101,7 @@ def row_outputs(
         (logits,) = model.predict_on_batch(inputs).values()
         for place, unit in enumerate(chosen.tolist()):
             found[unit] = _unpadded(rows, unit, np.asarray(logits[place], np.float32))
-        progress(int(lengths[chosen].sum()))
+        progress(len(chosen), int(lengths[chosen].sum()))
     return found
 
 

@@ -157,13 +157,13 @@ def test_the_last_weights_are_kept_on_demand_and_without_a_dev_set(go, tmp_path)
 def falling(monkeypatch):
     """Makes dev figures fall after the third evaluation, whatever the weights say."""
     figures = iter([0.5, 0.6, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
-    score = job.Job._scored
+    evaluate = job.Job.evaluate
 
-    def scored(self):
-        task, guesses, _ = score(self)
-        return task, guesses, {"accuracy": next(figures)}
+    def evaluated(self):
+        return evaluate(self)._replace(figures={"accuracy": next(figures)})
 
-    monkeypatch.setattr(job.Job, "_scored", scored)
+    monkeypatch.setattr(job.Job, "evaluate", evaluated)
+    return figures
 
 
 def test_a_run_ends_early_when_it_gets_no_better(go, tmp_path, falling):
@@ -171,6 +171,22 @@ def test_a_run_ends_early_when_it_gets_no_better(go, tmp_path, falling):
 
     assert [line["step"] for line in runs.read_lines(tmp_path)] == [1, 2, 3, 4, 5]
     assert done.metrics["best"]["step"] == 3
+    assert done.metrics["dev"] == {"accuracy": 0.9}
+
+
+def test_no_weights_are_scored_twice(toy, go, tmp_path, falling):
+    done = go(tmp_path / "run", evaluate_every=1)
+
+    assert list(falling) == [0.5, 0.4]  # six of eight were taken, one for each step
+    # What was kept of the evaluation is what the kept weights say.
+    assert done.metrics["best"]["step"] == 3
+    guesses = tmp_path / "run" / "dev" / "predictions.tsv"
+    kbert.predict(tmp_path / "run", toy / "dev.tsv", tmp_path / "again.tsv")
+    columns = [
+        [line.split("\t")[-3:] for line in path.read_text().splitlines()]
+        for path in (guesses, tmp_path / "again.tsv")
+    ]
+    assert columns[0] == columns[1]
 
 
 # Their rates are factors of the head's: with a tiny decay the lower ones stand still.
@@ -233,7 +249,8 @@ def test_a_learning_rate_far_too_high_is_one_line_and_leaves_no_model(go, tmp_pa
 
 def test_a_dev_figure_that_is_not_finite_stops_the_run(go, tmp_path, monkeypatch):
     figures = {"accuracy": float("nan")}
-    monkeypatch.setattr(job.Job, "_scored", lambda self: (self.task, [], figures))
+    spoilt = job.Evaluation(task=None, guesses=[], figures=figures)
+    monkeypatch.setattr(job.Job, "evaluate", lambda self: spoilt)
     with pytest.raises(
         TrainingError, match="step 3: evaluation_accuracy is not finite"
     ):
