@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from ..features.splits import Ints
 from .rows import Column, Rows
+from .widths import choose_widths, fitting_width
 
-# Each length that occurs is compiled once; between two of them is padding.
-_WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
-_WIDTH_STEP = 128
+_WORDS_STEP = 16
 _POOL = 64  # batches among which rows of like lengths are looked for
 
 Arrays = dict[str, np.ndarray]
@@ -91,13 +90,16 @@ def row_outputs(
     units = np.arange(len(rows) // rows.choices)
     lengths = _unit_lengths(rows)
     order = units[np.argsort(-lengths, kind="stable")]
+    widths = choose_widths(lengths, batch_size)
     found: list[Any] = [None] * len(units)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         # Full batches only: every other shape would be compiled anew.
         filled = np.full(batch_size, -1)
         filled[: len(chosen)] = chosen
-        inputs = _inputs(rows, filled, _width(int(lengths[chosen].max())))
+        inputs = _inputs(
+            rows, filled, fitting_width(widths, int(lengths[chosen].max()))
+        )
         (logits,) = model.predict_on_batch(inputs).values()
         for place, unit in enumerate(chosen.tolist()):
             found[unit] = _unpadded(rows, unit, np.asarray(logits[place], np.float32))
@@ -114,6 +116,7 @@ class _Plan:
         self._lengths = _unit_lengths(rows)
         self._batch_size, self._seed, self._bucketed = batch_size, seed, bucketed
         self._steps = steps_per_epoch(rows, batch_size)
+        self._widths = choose_widths(self._lengths, batch_size)
 
     def batches(self, start_step: int) -> Iterator[Ints]:
         """int64 ``[B]`` each: numbers of units, −1 where there are too few."""
@@ -124,8 +127,10 @@ class _Plan:
 
     def width(self, units: Ints) -> int:
         """T of a batch."""
-        lengths = self._lengths[units[units >= 0]] if self._bucketed else self._lengths
-        return _width(int(lengths.max()))
+        if not self._bucketed:
+            return self._widths[-1]
+        longest = self._lengths[units[units >= 0]].max()
+        return fitting_width(self._widths, int(longest))
 
     def _epoch(self, epoch: int) -> Ints:
         """int64 ``[steps, B]``."""
@@ -153,14 +158,6 @@ def _unit_lengths(rows: Rows) -> Ints:
     return rows.lengths.reshape(-1, rows.choices).max(axis=1)
 
 
-def _width(longest: int) -> int:
-    """The length that a batch gets."""
-    for width in _WIDTHS:
-        if longest <= width:
-            return width
-    return -(-longest // _WIDTH_STEP) * _WIDTH_STEP
-
-
 def _inputs(rows: Rows, units: Ints, width: int) -> Arrays:
     numbers = units
     if rows.choices > 1:
@@ -186,11 +183,18 @@ def _labels(rows: Rows, columns: Any, units: Ints, width: int) -> Arrays:
 
 
 def _own_width(name: str, column: Column, numbers: Ints, width: int) -> int:
-    """T for tokens; for what there is less of, such as words, the most of the batch."""
+    """T for tokens, and for words too, unless they are far fewer than the tokens.
+
+    The vectors of the words are all that the last layer computes. That saves little
+    where most tokens begin a word, less than compiling one more width costs; where the
+    words stand in a long context, it saves nearly the whole layer.
+    """
     if column.splits is None or name in ("token_ids", "segment_ids"):
         return width
-    lengths = column.lengths[numbers[numbers >= 0]]
-    return _width(int(lengths.max(initial=1)))
+    longest = int(column.lengths[numbers[numbers >= 0]].max(initial=1))
+    if 2 * longest > width:
+        return width
+    return -(-longest // _WORDS_STEP) * _WORDS_STEP
 
 
 def _unpadded(rows: Rows, unit: int, logits: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from kbert.tasks import Column, Rows, steps_per_epoch, training_batches
 from kbert.tasks.batches import row_outputs
 
 
-def make_rows(lengths, *, choices=1, words=False):
+def make_rows(lengths, *, choices=1, words=0):
     """Rows whose first token is the number of the row, and so is the label."""
     splits = np.concatenate([[0], np.cumsum(lengths)])
     ids = np.ones(splits[-1], np.int32)
@@ -20,10 +20,10 @@ def make_rows(lengths, *, choices=1, words=False):
     }
     units = np.arange(len(lengths) // choices, dtype=np.int32)
     target = Column(units)
-    if words:  # half of the tokens begin a word
-        halves = np.asarray(lengths) // 2
-        ends = np.concatenate([[0], np.cumsum(halves)])
-        places = np.concatenate([2 * np.arange(one) for one in halves])
+    if words:  # each so many tokens are one
+        counts = -(-np.asarray(lengths) // words)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        places = np.concatenate([words * np.arange(one) for one in counts])
         inputs["word_positions"] = Column(places.astype(np.int32), ends)
         target = Column(places.astype(np.int32), ends)
     weight = Column(np.ones(len(target.values), np.float32), target.splits)
@@ -134,15 +134,18 @@ def test_the_rows_of_a_question_stay_together():
     assert steps_per_epoch(rows, 4) == 3
 
 
-def test_words_have_a_width_of_their_own():
-    rows = make_rows(3 + np.arange(30) % 17, words=True)
+@pytest.mark.parametrize(("share", "own"), [(1, False), (5, True)])
+def test_words_have_a_width_of_their_own_where_they_are_few(share, own):
+    rows = make_rows(30 + np.arange(30) % 17, words=share)
 
     for x, y, w in take(rows, 8):
         words = w["head"].sum(axis=1).astype(int)
         assert x["word_positions"].shape == y["head"].shape == w["head"].shape
         assert (w["head"] == (np.arange(w["head"].shape[1]) < words[:, None])).all()
         assert (y["head"][w["head"] == 0] == 0).all()
-        assert x["word_positions"].shape[1] <= x["token_ids"].shape[1]
+        tokens = x["token_ids"].shape[1]
+        # At least 30 tokens: a fifth are 6 words or more, in steps of 16.
+        assert x["word_positions"].shape[1] == (16 if own else tokens)
 
 
 class Echo:
