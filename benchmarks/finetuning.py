@@ -41,7 +41,7 @@ def _measured(name: str, seeds: int) -> list[list[str]]:
             print(name, seed, side, json.dumps(runs[side][-1]), file=sys.stderr)
     times = [sum(one["seconds"] for one in runs[side]) for side in SIDES]
     rows = []
-    for figure in SETS[name].figures:
+    for figure in runs["kbert"][0]["figures"]:
         values = [[_percent(one, figure) for one in runs[side]] for side in SIDES]
         means = [statistics.mean(own) for own in values]
         spreads = [statistics.stdev(own) if seeds > 1 else 0.0 for own in values]

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from finetuning_sets import SETS, Set, files
+from finetuning_sets import SETS, Set, files, test_file
 from timing import shared_folder
 
 import kbert
@@ -41,7 +41,11 @@ def main() -> None:
             settings=settings,
         )
         seconds = time.perf_counter() - start
-    figures = {figure: run.metrics["dev"][figure] for figure in chosen.figures}
+        figures = {figure: run.metrics["dev"][figure] for figure in chosen.figures}
+        if (test := test_file(name)) is not None:
+            scored = kbert.evaluate(run.path, test, compute_dtype="bfloat16")
+            own = {f"test {figure}": scored.figures[figure] for figure in figures}
+            figures |= own
     print(json.dumps({"seconds": seconds, "figures": figures}))
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import transformers
-from finetuning_sets import SETS, Set, files
+from finetuning_sets import SETS, Set, files, test_file
 from timing import shared_folder
 
 IGNORED = -100
@@ -49,12 +49,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = files(name, Path(folder))
         start = time.perf_counter()
-        figures = _run(chosen, *paths, seed=seed)
+        figures, score = _run(chosen, *paths, seed=seed)
         seconds = time.perf_counter() - start
+        if (test := test_file(name)) is not None:
+            own = score(paths[0], test)
+            figures |= {f"test {figure}": own[figure] for figure in own}
     print(json.dumps({"seconds": seconds, "figures": figures}))
 
 
-def _run(chosen: Set, train: Path, dev: Path, *, seed: int) -> dict[str, float]:
+def _run(
+    chosen: Set, train: Path, dev: Path, *, seed: int
+) -> tuple[dict[str, float], Callable[[Path, Path], dict[str, float]]]:
+    """The figures on dev, and a function that gives those on another file."""
     transformers.set_seed(seed)
     source = shared_folder() / "models" / "minilm-l6-v2"
     tokenizer = transformers.BertTokenizerFast.from_pretrained(source)
@@ -70,8 +76,12 @@ def _run(chosen: Set, train: Path, dev: Path, *, seed: int) -> dict[str, float]:
     if chosen.kind == "regress":
         model.config.problem_type = "regression"
     _train(model, data.train, chosen)
-    figures = data.score(_outputs(model, data.dev))
-    return {figure: float(figures[figure]) for figure in chosen.figures}
+
+    def score(data: Data) -> dict[str, float]:
+        figures = data.score(_outputs(model, data.dev))
+        return {figure: float(figures[figure]) for figure in chosen.figures}
+
+    return score(data), lambda *files: score(prepare(chosen, *files, tokenizer))
 
 
 def _train(model: Any, rows: list[Row], chosen: Set) -> None:

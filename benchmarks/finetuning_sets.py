@@ -13,6 +13,7 @@ class Set(NamedTuple):
     Args:
         kind: of task, as ``kbert finetune`` calls it.
         train, dev: files below the data folder.
+        test: one more to be scored on, after the clock was stopped.
         figures: the ones to compare, as the tasks call them.
         epochs, batch_size, learning_rate, max_length: of both sides.
         columns: of the table, from 0: first text, second text, label.
@@ -30,6 +31,7 @@ class Set(NamedTuple):
     max_length: int = 128
     columns: tuple[int, int | None, int] = (0, None, 1)
     header: bool = True
+    test: str | None = None
     articles: tuple[str, str] = ("articles.train.txt", "articles.test.txt")
 
 
@@ -65,10 +67,12 @@ SETS = {
         header=False,
     ),
     "conll2003": Set(
-        "ner", "conll2003/train.txt", "conll2003/valid.txt", ("f1",), max_length=256
-    ),
-    "conll2003-test": Set(
-        "ner", "conll2003/train.txt", "conll2003/test.txt", ("f1",), max_length=256
+        "ner",
+        "conll2003/train.txt",
+        "conll2003/valid.txt",
+        ("f1",),
+        max_length=256,
+        test="conll2003/test.txt",
     ),
     "wnut17": Set(
         "ner",
@@ -103,6 +107,12 @@ SETS = {
         max_length=384,
     ),
 }
+
+
+def test_file(name: str) -> Path | None:
+    """The file that is scored besides the dev set."""
+    test = SETS[name].test
+    return None if test is None else shared_folder() / "data" / test
 
 
 def files(name: str, folder: Path) -> tuple[Path, Path]:

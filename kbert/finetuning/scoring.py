@@ -38,7 +38,7 @@ class Scored:
 
 def evaluate(
     source: str | os.PathLike[str],
-    file: str,
+    file: str | os.PathLike[str],
     *,
     output: str | os.PathLike[str] | None = None,
     task: Task | str | None = None,
@@ -97,7 +97,7 @@ def evaluate(
 
 def predict(
     source: str | os.PathLike[str],
-    file: str,
+    file: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
     task: Task | str | None = None,
