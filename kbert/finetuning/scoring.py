@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from .. import io
@@ -14,6 +15,7 @@ from ..errors import CheckpointError, ConfigError
 from ..model import Bert
 from ..task_model import build_task_model
 from ..tasks import Rows, Task, row_outputs, task_class, task_of
+from ..tasks.frozen import FrozenModel
 from ..tasks.predictions import check_ending
 from ..training.settings import POLICIES, ComputeDtype
 from ..training.strategies import OneDevice
@@ -171,7 +173,10 @@ class Fitted:
         self, rows: Rows, *, batch_size: int, progress: Callable[[int, int], None]
     ) -> list[np.ndarray]:
         model = build_task_model(self.bert, self.task.head, loss=self.task.loss)
-        model.compile(jit_compile=OneDevice().compiles)
+        if keras.backend.backend() == "tensorflow":
+            model = FrozenModel(model)
+        else:
+            model.compile(jit_compile=OneDevice().compiles)
         return row_outputs(model, rows, batch_size=batch_size, progress=progress)
 
     def _length(self, wanted: int | None) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..features.splits import Ints
+from .frozen import FrozenModel
 from .rows import Column, Rows
 from .widths import choose_widths, fitting_width
 
@@ -70,7 +71,7 @@ def training_batches(
 
 
 def row_outputs(
-    model: keras.Model,
+    model: keras.Model | FrozenModel,
     rows: Rows,
     *,
     batch_size: int,
@@ -79,7 +80,7 @@ def row_outputs(
     """What the model says of every row, or question, in their order.
 
     Args:
-        model: of ``build_task_model``.
+        model: of ``build_task_model``; or one that is frozen.
         rows: labels are not needed.
         batch_size: B.
         progress: told of the rows, or questions, of each batch, and of their tokens.
