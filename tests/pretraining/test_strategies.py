@@ -4,15 +4,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import pretraining_runs as runs
 import pytest
 import tensorflow as tf
 from forks import Forks
+from hosts import jax_hosts, tensorflow_hosts
 
 from kbert import ConfigError, Stopped
 from kbert.training.settings import check_division
@@ -149,20 +148,14 @@ class Lab:
         return self.forks.start([*arguments, *options], output, **CPU, **env)
 
     def start_hosts(self, name: str, *options: object, data: list[Path] | None = None):
-        addresses = free_addresses(2)
         return [
             self.start(
                 name,
                 *("--strategy", "multi-worker", *options),
                 data=data[host] if data else None,
-                TF_CONFIG=json.dumps(
-                    {
-                        "cluster": {"worker": addresses},
-                        "task": {"type": "worker", "index": host},
-                    }
-                ),
+                **environment,
             )
-            for host in (0, 1)
+            for host, environment in enumerate(tensorflow_hosts())
         ]
 
     def finish(self, name: str, *pids: int) -> Path:
@@ -179,14 +172,6 @@ class Lab:
     def wait_for_checkpoint(self, name: str) -> None:
         while not list((self.folder / name / "checkpoints").glob("step-*")):
             time.sleep(0.1)
-
-
-def free_addresses(count: int) -> list[str]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
 
 
 @pytest.fixture(scope="module")
@@ -357,17 +342,8 @@ def test_a_run_with_dropout_on_two_devices_of_jax_resumes_exactly(jax, weights):
 @pytest.mark.slow
 @pytest.mark.jax
 def test_two_hosts_of_jax_have_the_losses_of_one(jax, weights, on_jax):
-    address, *_ = free_addresses(1)
-    pids = [
-        jax.start(
-            "jax-hosts",
-            *(*weights, "--strategy", "data-parallel"),
-            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
-            KERAS_DISTRIBUTION_NUM_PROCESSES="2",
-            KERAS_DISTRIBUTION_PROCESS_ID=str(host),
-        )
-        for host in (0, 1)
-    ]
+    options = (*weights, "--strategy", "data-parallel")
+    pids = [jax.start("jax-hosts", *options, **host) for host in jax_hosts()]
 
     assert_same_losses(jax.finish("jax-hosts", *pids), on_jax)
 
