@@ -53,7 +53,13 @@ _SETTINGS = (
     "devices",
     "streams",
 )
-_MASKING = ("masking", "mask_rate", "mask_token", "max_predictions")
+_MASKING = (
+    "masking",
+    "mask_rate",
+    "mask_mixture",
+    "mask_token",
+    "max_predictions",
+)
 _count = click.IntRange(min=1)
 
 
@@ -62,6 +68,19 @@ _FIGURES = (
     ("accuracy", "masked_lm_accuracy"),
     ("nsp", "next_sentence_accuracy"),
 )
+
+
+def _mixture(
+    ctx: click.Context, param: click.Parameter, text: str
+) -> tuple[float, float, float]:
+    try:
+        first, second, third = map(float, text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not three percentages, as in 80,10,10.",
+            param_hint="--mask-mixture",
+        ) from None
+    return first, second, third
 
 
 @click.command(no_args_is_help=True)
@@ -141,6 +160,7 @@ _FIGURES = (
     default="80,10,10",
     show_default=True,
     metavar="M,R,K",
+    callback=_mixture,
     help="Percent masked, replaced at random, kept.",
 )
 @click.option(
@@ -227,19 +247,6 @@ def _settings(options: dict[str, Any]) -> "PretrainingSettings":
         **{name: options[name] for name in _SETTINGS},
         phases=tuple(map(parse_phase, options["phases"])),
         masking=MaskingSettings(
-            mask_mixture=_mixture(options["mask_mixture"]),
             **{name: options[name] for name in _MASKING},
         ),
     )
-
-
-def _mixture(text: str) -> tuple[float, float, float]:
-    parts = text.split(",")
-    try:
-        first, second, third = map(float, parts)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is not three percentages, as in 80,10,10.",
-            param_hint="--mask-mixture",
-        ) from None
-    return first, second, third
