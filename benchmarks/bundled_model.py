@@ -6,9 +6,13 @@ accuracy after one epoch; MRPC dev accuracy and F1. Mean ± standard deviation o
 seeds: of the weights where they are random, and of the heads, order and dropout.
 Every figure has the same recipe on both sides. Needs ``KBERT_SHARED``.
 
-``python benchmarks/bundled_model.py MODEL [frozen] [conll2003] [sst2] [mrpc]``
+``sst2-2000`` learns from the first 2,000 phrases of SST-2 only: there pretraining can
+show what 67,000 labels hide.
+
+``python benchmarks/bundled_model.py MODEL [PART]...``; a part is ``frozen`` or a set.
 """
 
+import itertools
 import json
 import statistics
 import sys
@@ -31,7 +35,10 @@ Figures = dict[str, list[dict[str, float]]]  # by what was measured, one a seed
 
 
 class Set(NamedTuple):
-    """A labelled set, and how long both sides learn from it."""
+    """A labelled set, and how long both sides learn from it.
+
+    ``rows`` is how many of its rows, the first ones; None for all of them.
+    """
 
     task: Task
     folder: str
@@ -39,6 +46,7 @@ class Set(NamedTuple):
     dev: str
     epochs: int
     figures: tuple[str, ...]
+    rows: int | None = None
 
 
 SETS = {
@@ -52,6 +60,15 @@ SETS = {
         "dev.tsv",
         1,
         ("accuracy",),
+    ),
+    "sst2-2000": Set(
+        kbert.Classification(glue="SST-2"),
+        "glue/SST-2",
+        "train.tsv",
+        "dev.tsv",
+        3,
+        ("accuracy",),
+        rows=2000,
     ),
     "mrpc": Set(
         kbert.Classification(glue="MRPC"),
@@ -93,13 +110,14 @@ def _fine_tuned(model: str, chosen: Set) -> Figures:
             keep="last",
         )
         with tempfile.TemporaryDirectory() as folder:
+            train = _first_rows(data / chosen.train, chosen.rows, Path(folder))
             random = Path(folder) / "random"
             kbert.save(_random_like(kbert.load(model), seed), random)
             for name, source in (("pretrained", model), ("random", random)):
                 run = kbert.finetune(
                     chosen.task,
                     source,
-                    train=data / chosen.train,
+                    train=train,
                     dev=data / chosen.dev,
                     output=Path(folder) / "run",
                     settings=settings,
@@ -109,6 +127,17 @@ def _fine_tuned(model: str, chosen: Set) -> Figures:
                 found[name].append({figure: dev[figure] for figure in chosen.figures})
                 print(name, seed, found[name][-1], file=sys.stderr, flush=True)
     return found
+
+
+def _first_rows(path: Path, rows: int | None, folder: Path) -> Path:
+    """A table with its header and first rows; the file itself if all are wanted."""
+    if rows is None:
+        return path
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(itertools.islice(file, rows + 1))
+    short = folder / path.name
+    short.write_text("".join(lines), "utf-8")
+    return short
 
 
 def _frozen(model: str) -> Figures:
