@@ -145,8 +145,8 @@ def build_head(
             dtype=dtype,
         )
     else:
-        # The original drops nothing before its next-sentence layer.
-        dropout = 0.0 if name == "next_sentence" else config.dropout
+        # The original drops nothing before these layers.
+        dropout = 0.0 if name in ("next_sentence", "span") else config.dropout
         head = DenseHead(units, dropout=dropout, name=name, dtype=dtype)
     head.build((None, config.hidden_dim))
     return head

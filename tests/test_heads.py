@@ -11,7 +11,8 @@ from kbert.encoder import build_encoder
 from kbert.errors import ConfigError
 from kbert.heads import HEADS, DenseHead, MaskedLMHead, build_head
 
-EXPECTED_DROPOUT = {"next_sentence": 0.0}
+# What run_pretraining.py and run_squad.py of google-research/bert leave out.
+EXPECTED_DROPOUT = {"next_sentence": 0.0, "span": 0.0}
 
 
 def normal(*shape, seed=0):
