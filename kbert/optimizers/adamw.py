@@ -32,6 +32,8 @@ class AdamW(keras.optimizers.Optimizer):
         global_clipnorm: largest norm of all gradients together; ``None`` for any.
         gradient_accumulation_steps: batches that make one step; their mean gradient is
             the one of a batch that is as many times larger. Schedules count steps.
+        rate_factors: beginnings of variables' paths, in whole names, and what the
+            learning rate is multiplied by there; several that fit are multiplied.
 
     Source:
         google-research/bert ``optimization.py``; Loshchilov and Hutter 2019,
