@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kbert.errors import OutputError
+from kbert.errors import KbertWarning
 from kbert.readers import Item, ReaderOptions, read_items
 from kbert.tasks.tagging import Tagging
 
@@ -55,14 +55,37 @@ def test_words_with_blanks_stand_between_tabs_and_are_read_again(tmp_path, word)
     assert (item.words, item.tags) == ((word, "it"), ("B-X", "O"))
 
 
-@pytest.mark.parametrize("word", ["a\tb", "a\nb"])
-def test_words_that_fit_into_no_column_are_refused_but_not_in_json(tmp_path, word):
-    with pytest.raises(
-        OutputError, match="does not fit into a column. Choose a name t"
-    ):
-        TASK.write(tmp_path / "out.conll", [blind((word,))], [("O",)])
-    TASK.write(tmp_path / "out.jsonl", [blind((word,))], [("O",)])
-    assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["words"] == [word]
+@pytest.mark.parametrize(
+    ("word", "written"), [("a\tb", "a␉b"), ("\n", "␊"), ("\r\n", "␍␊"), ("\n ", "␊ ")]
+)
+def test_a_picture_stands_in_a_column_for_what_would_end_it(tmp_path, word, written):
+    sentences, guesses = [blind((word, "it")), blind(("is",))], [("B-X", "O"), ("O",)]
+    for folder in ("new", "."):
+        with pytest.warns(
+            KbertWarning, match=r"^predictions\.conll: 1 of 3 words hold a tab or a li"
+        ):
+            TASK.write(tmp_path / folder, sentences, guesses)
+    TASK.write(tmp_path / "out.jsonl", sentences, guesses)
+    columns = list(read_items([str(tmp_path / "new" / "predictions.conll")]))
+    lines = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
+
+    assert [item.words for item in columns] == [(written, "it"), ("is",)]
+    assert [item.tags for item in columns] == guesses
+    assert json.loads(lines[0])["words"] == [word, "it"]
+
+
+def test_tags_with_blanks_stand_between_tabs_and_are_read_again(tmp_path):
+    labels = ("O", "B-work of art", "I-work of art")
+    task = Tagging(labels=labels, scheme="iob2")
+    task.write(tmp_path / "blind.conll", [blind(("Big", "Fish"))], [labels[1:]])
+    gold = [Item("a", 1, 0, words=("Big", "Fish"), tags=labels[1:])]
+    task.write(tmp_path / "gold.conll", gold, [("O", "O")])
+    (guessed,) = read_items([str(tmp_path / "blind.conll")])
+    options = ReaderOptions(format="conll", tag_column=1)
+    (right,) = read_items([str(tmp_path / "gold.conll")], options)
+
+    assert (guessed.words, guessed.tags) == (("Big", "Fish"), labels[1:])
+    assert (right.words, right.tags) == (("Big", "Fish"), labels[1:])
 
 
 def test_json_lines_hold_tags_and_the_words_of_entities(tmp_path):

@@ -1,12 +1,13 @@
 """Sentences and guessed tags → CoNLL columns, JSON Lines, and reports."""
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ... import io
-from ...errors import OutputError
+from ...errors import KbertWarning
 from ...metrics.entities import EntityScores, conlleval_report
 from ...metrics.tag_schemes import Scheme, entities_of
 from ...readers import Item
@@ -14,6 +15,8 @@ from ..predictions import is_folder, own_folder
 
 PREDICTIONS = "predictions.conll"
 REPORT, FIGURES = "conlleval.txt", "entities.json"
+# What would end a column or a line → its picture, a character for a character.
+_PICTURES = str.maketrans("\t\n\r", "␉␊␍")
 
 
 def write_tags(
@@ -30,15 +33,18 @@ def write_tags(
             words ``start`` to ``end``, from 0, without the last) and, if they are
             known, the ``gold`` tags. Any other name gets a line a word: the word, its
             gold tag if all are known, and the guess, as conlleval.pl reads them. Blanks
-            stand between them, tabs if a word is empty or holds a blank
-            (``conlleval.pl -d '\\t'``); an empty line ends a sentence.
+            stand between them, tabs if a word or a tag is empty or holds a blank
+            (``conlleval.pl -d '\\t'``); an empty line ends a sentence. There, ␉, ␊
+            and ␍ stand for tabs and line ends of words and tags.
         sentences: with words.
         guesses: the tags of each.
         scheme: of the tags.
 
     Raises:
-        OutputError: a word holds a tab or a line end, and so does not fit into a
-            column; or the disk says no.
+        OutputError: the disk says no.
+
+    Warns:
+        KbertWarning: how many words hold a tab or a line end.
     """
     if is_folder(path):
         path = own_folder(path) / PREDICTIONS
@@ -75,20 +81,30 @@ def write_reports(folder: Path, *, lenient: EntityScores, strict: EntityScores) 
 def _columns(
     path: Path, sentences: Sequence[Item], guesses: Sequence[Sequence[str]]
 ) -> Iterable[str]:
-    words = [word for item in sentences for word in item.words]
-    for word in words:
-        if "\t" in word or "\n" in word:
-            raise OutputError(
-                f"the word {word!r} does not fit into a column",
-                where=path,
-                hint="Choose a name that ends in .jsonl.",
-            )
-    gap = "\t" if any(not word or " " in word for word in words) else " "
     gold = all(item.tags is not None for item in sentences)
+    rows: list[tuple[str, ...]] = []
     for item, tags in zip(sentences, guesses, strict=True):
         columns = (item.words, item.tags, tags) if gold else (item.words, tags)
-        yield from map(gap.join, zip(*columns, strict=True))
-        yield ""
+        rows += zip(*columns, strict=True)
+        rows.append(())
+    _warn_of_breaks(path, sentences)
+    cells = [[cell.translate(_PICTURES) for cell in row] for row in rows]
+    gap = "\t" if any(not one or " " in one for row in cells for one in row) else " "
+    return map(gap.join, cells)
+
+
+def _warn_of_breaks(path: Path, sentences: Sequence[Item]) -> None:
+    words = [word for item in sentences for word in item.words]
+    broken = [word for word in words if word != word.translate(_PICTURES)]
+    if broken:
+        warnings.warn(
+            # Not its folder, which may be a temporary one by now.
+            f"{path.name}: {len(broken)} of {len(words)} words hold a tab or a line "
+            f"end, the first is {broken[0]!r}; ␉, ␊ and ␍ stand for them. Predictions "
+            "in a name that ends in .jsonl keep them.",
+            KbertWarning,
+            stacklevel=2,
+        )
 
 
 def _objects(
