@@ -71,8 +71,9 @@ def draw_confusion_matrix(
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="guessed", ylabel="right")
     if len(labels) <= _MOST_NAMED:
-        axes.set_xticks(range(len(labels)), labels, rotation=90)
-        axes.set_yticks(range(len(labels)), labels)
+        plain = {"parse_math": False}  # a label may be "$$"
+        axes.set_xticks(range(len(labels)), labels, rotation=90, **plain)
+        axes.set_yticks(range(len(labels)), labels, **plain)
     for (row, column), count in np.ndenumerate(counts):
         if len(labels) <= _MOST_COUNTED:
             color = "white" if shares[row, column] > 0.5 else "black"

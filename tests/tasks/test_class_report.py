@@ -40,6 +40,14 @@ def test_a_matrix_of_any_number_of_classes_can_be_drawn(classes, tmp_path):
     assert (tmp_path / "a").read_bytes().startswith(b"\x89PNG")
 
 
+def test_labels_of_dollars_are_drawn_and_are_no_formulas(tmp_path):
+    pytest.importorskip("matplotlib")
+    labels = ["$$", "$", "$$$$", r"$\x$"]  # price classes; Yelp has such
+    write_class_report(tmp_path, np.arange(4), np.arange(4), labels=labels)
+
+    assert (tmp_path / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_label_sets_have_a_table_and_no_matrix(tmp_path):
     gold = np.array([[1, 0], [1, 1]], bool)
     write_class_report(tmp_path, gold, gold, labels=["a", "b"])
