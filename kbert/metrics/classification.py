@@ -160,8 +160,12 @@ def class_table(
     Returns:
         One row a class: ``label``, ``precision``, ``recall``, ``f1``, ``support``.
     """
+    numbers = range(len(labels))
+    if gold.ndim > 1 and len(labels) == 1:  # that column would be two classes
+        gold, guesses = (one[:, 0].astype(int) for one in (gold, guesses))
+        numbers = [1]
     columns = metrics.precision_recall_fscore_support(
-        gold, guesses, labels=range(len(labels)), zero_division=0
+        gold, guesses, labels=numbers, zero_division=0
     )
     names = ("precision", "recall", "f1", "support")
     return [

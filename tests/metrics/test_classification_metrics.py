@@ -136,6 +136,16 @@ def test_the_table_of_label_sets_counts_each_label_alone():
     assert [(row["precision"], row["recall"]) for row in rows] == [(1, 0.5), (0.5, 1)]
 
 
+def test_the_table_of_one_label_counts_the_texts_that_have_it():
+    gold, guesses = np.array([[1], [1], [0]], bool), np.array([[1], [1], [1]], bool)
+    (row,) = class_table(gold, guesses, ["a"])
+
+    assert (row["label"], row["recall"], row["support"]) == ("a", 1, 2)
+    assert (row["precision"], row["f1"]) == pytest.approx((2 / 3, 4 / 5))
+    (none,) = class_table(gold, ~guesses, ["a"])
+    assert (none["precision"], none["recall"], none["support"]) == (0, 0, 2)
+
+
 def test_rows_of_the_confusion_matrix_are_the_right_classes():
     matrix = confusion_matrix(THREE, OF_THREE, num_classes=4)
 
