@@ -1,8 +1,8 @@
 """Rows → batches of few different lengths, in an order that the step number decides."""
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from .frozen import FrozenModel
 from .rows import Column, Rows
 from .widths import choose_widths, fitting_width
 
+_WORDS = "word_positions"
 _WORDS_STEP = 16
 _POOL = 64  # batches among which rows of like lengths are looked for
 
@@ -57,12 +58,13 @@ def training_batches(
 
     def elements() -> Iterator[tuple[Arrays, Arrays, Arrays]]:
         for units in plan.batches(start_step):
-            width = plan.width(units)
+            # Of the whole batch: its shapes have to be the same on all hosts.
+            widths = _Widths.of(rows, units, plan.width(units))
             own = units[host::num_hosts]
             yield (
-                _inputs(rows, own, width),
-                _labels(rows, rows.targets, own, width),
-                _labels(rows, rows.weights, own, width),
+                _inputs(rows, own, widths),
+                _labels(rows.targets, own, widths),
+                _labels(rows.weights, own, widths),
             )
 
     signature = _signature(next(elements()))
@@ -89,6 +91,8 @@ def row_outputs(
         float32, without padding: ``[C]``, ``[W, C]``, ``[T, 2]`` or ``[n]``.
     """
     units = np.arange(len(rows) // rows.choices)
+    if not len(units):
+        return []
     lengths = _unit_lengths(rows)
     order = units[np.argsort(-lengths, kind="stable")]
     widths = choose_widths(lengths, batch_size)
@@ -98,9 +102,8 @@ def row_outputs(
         # Full batches only: every other shape would be compiled anew.
         filled = np.full(batch_size, -1)
         filled[: len(chosen)] = chosen
-        inputs = _inputs(
-            rows, filled, fitting_width(widths, int(lengths[chosen].max()))
-        )
+        width = fitting_width(widths, int(lengths[chosen].max()))
+        inputs = _inputs(rows, filled, _Widths.of(rows, filled, width))
         (logits,) = model.predict_on_batch(inputs).values()
         for place, unit in enumerate(chosen.tolist()):
             found[unit] = _unpadded(rows, unit, np.asarray(logits[place], np.float32))
@@ -154,53 +157,63 @@ class _Plan:
         return units[np.argsort(-self._lengths[units], kind="stable")]
 
 
+class _Widths(NamedTuple):
+    """How long the rows of a batch are.
+
+    Args:
+        tokens: T.
+        words: of a tagger W, labels included; else T.
+    """
+
+    tokens: int
+    words: int
+
+    @classmethod
+    def of(cls, rows: Rows, units: Ints, width: int) -> "_Widths":
+        """T is ``width``; W too, unless the words are far fewer than the tokens.
+
+        The vectors of the words are all that the last layer computes. That saves little
+        where most tokens begin a word, less than compiling one more width costs; where
+        the words stand in a long context, it saves nearly the whole layer.
+        """
+        if _WORDS not in rows.inputs:
+            return cls(width, width)
+        counts = rows.inputs[_WORDS].lengths[units[units >= 0]]
+        longest = int(counts.max(initial=1))
+        if 2 * longest > width:
+            return cls(width, width)
+        return cls(width, -(-longest // _WORDS_STEP) * _WORDS_STEP)
+
+
 def _unit_lengths(rows: Rows) -> Ints:
     """Tokens of each row; of each question, those of its longest row."""
     return rows.lengths.reshape(-1, rows.choices).max(axis=1)
 
 
-def _inputs(rows: Rows, units: Ints, width: int) -> Arrays:
+def _inputs(rows: Rows, units: Ints, widths: _Widths) -> Arrays:
     numbers = units
     if rows.choices > 1:
         every = units[:, None] * rows.choices + np.arange(rows.choices)  # [B, n]
         numbers = np.where(units[:, None] < 0, -1, every).reshape(-1)
     arrays = {
-        name: column.padded(numbers, _own_width(name, column, numbers, width))
+        name: column.padded(numbers, widths.words if name == _WORDS else widths.tokens)
         for name, column in rows.inputs.items()
     }
     lengths = np.where(numbers < 0, 1, rows.lengths[numbers])  # never nothing to see
-    arrays["padding_mask"] = np.arange(width)[None] < lengths[:, None]
+    arrays["padding_mask"] = np.arange(widths.tokens)[None] < lengths[:, None]
     if rows.choices > 1:
         together = (len(units), rows.choices, -1)
         arrays = {name: array.reshape(together) for name, array in arrays.items()}
     return arrays
 
 
-def _labels(rows: Rows, columns: Any, units: Ints, width: int) -> Arrays:
-    return {
-        name: column.padded(units, _own_width(name, column, units, width))
-        for name, column in columns.items()
-    }
-
-
-def _own_width(name: str, column: Column, numbers: Ints, width: int) -> int:
-    """T for tokens, and for words too, unless they are far fewer than the tokens.
-
-    The vectors of the words are all that the last layer computes. That saves little
-    where most tokens begin a word, less than compiling one more width costs; where the
-    words stand in a long context, it saves nearly the whole layer.
-    """
-    if column.splits is None or name in ("token_ids", "segment_ids"):
-        return width
-    longest = int(column.lengths[numbers[numbers >= 0]].max(initial=1))
-    if 2 * longest > width:
-        return width
-    return -(-longest // _WORDS_STEP) * _WORDS_STEP
+def _labels(columns: Mapping[str, Column], units: Ints, widths: _Widths) -> Arrays:
+    return {name: one.padded(units, widths.words) for name, one in columns.items()}
 
 
 def _unpadded(rows: Rows, unit: int, logits: np.ndarray) -> np.ndarray:
-    if "word_positions" in rows.inputs:
-        return logits[: rows.inputs["word_positions"].lengths[unit]]
+    if _WORDS in rows.inputs:
+        return logits[: rows.inputs[_WORDS].lengths[unit]]
     if logits.ndim == 2:  # of each token
         return logits[: rows.lengths[unit]]
     return logits

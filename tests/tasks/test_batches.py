@@ -123,6 +123,25 @@ def test_hosts_share_each_batch():
         assert x["token_ids"][1::2].tolist() == x1["token_ids"].tolist()
 
 
+@pytest.mark.parametrize("bucketed", [True, False])
+def test_hosts_have_equal_shapes_where_words_are_few(bucketed):
+    # A fifth of 3 to 276 tokens, in steps of 16: widths of words differ in a batch.
+    rows = make_rows(3 + 7 * np.arange(40), words=5)
+
+    whole = take(rows, 20, bucketed=bucketed)
+    parts = [
+        take(rows, 20, bucketed=bucketed, host=host, num_hosts=2) for host in (0, 1)
+    ]
+
+    for batch, first, second in zip(whole, *parts, strict=True):
+        for one, own, other in zip(batch, first, second, strict=True):
+            for name, array in one.items():
+                assert own[name].shape == other[name].shape
+                assert array[0::2].tolist() == own[name].tolist()
+                assert array[1::2].tolist() == other[name].tolist()
+    assert len({x["word_positions"].shape for x, _, _ in whole}) > 1
+
+
 def test_the_rows_of_a_question_stay_together():
     rows = make_rows(3 + np.arange(40) % 17, choices=4)
 
@@ -180,3 +199,7 @@ def test_outputs_of_questions_have_all_choices():
     found = row_outputs(Echo(False), rows, batch_size=3)
 
     assert np.array(found).tolist() == np.arange(40).reshape(10, 4).tolist()
+
+
+def test_no_rows_have_no_outputs():
+    assert row_outputs(Echo(True), make_rows(np.zeros(0, int)), batch_size=3) == []

@@ -9,6 +9,7 @@ from kbert.crf import CRF
 from kbert.errors import InputError, KbertWarning
 from kbert.metrics.tag_schemes import irregular_places
 from kbert.readers import Item
+from kbert.tasks import row_outputs
 from kbert.tasks.tagging import Tagging
 
 LABELS = ("O", "B-X", "I-X")
@@ -54,6 +55,18 @@ def test_a_word_of_which_nothing_is_left_is_tagged_and_counted(tiny_bert):
         guesses = said(tiny_bert, sentences, ["I-X", "B-X"], task=task)
 
     assert guesses == [("O",), ("I-X", "O", "B-X")]
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_file_of_which_nothing_is_left_is_tagged_word_by_word(with_crf, crf):
+    task = Tagging(labels=LABELS, scheme="iob2", crf=crf)
+    sentences = [sentence(NOTHING), sentence(f"{NOTHING} {NOTHING}")]
+    rows = task.rows(sentences, with_crf.tokenizer, max_length=16, training=False)
+    outputs = row_outputs(None, rows, batch_size=4)
+    with pytest.warns(KbertWarning, match=r"3 of 3 words are nothing"):
+        guesses = task.guesses(sentences, rows, outputs, with_crf)
+
+    assert guesses == [("O",), ("O", "O")]
 
 
 def test_a_crf_decodes_whole_sentences_over_their_windows(with_crf):
