@@ -1,9 +1,17 @@
 """kbert/tasks/tagging/windows.py, and the rows of task.py"""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from kbert.errors import ConfigError, InputError
+from kbert.metrics.tag_schemes import (
+    Entity,
+    allowed_transitions,
+    complete_labels,
+    tags_of,
+)
 from kbert.readers import Item
 from kbert.tasks.tagging import Tagging
 
@@ -17,7 +25,7 @@ def sentence(words, tags=None, *, document=0):
 
 
 def rows_of(tokenizer, sentences, *, max_length=16, training=False, **options):
-    task = Tagging(labels=LABELS, scheme="iob2", **options)
+    task = Tagging(**{"labels": LABELS, "scheme": "iob2", **options})
     return task.rows(sentences, tokenizer, max_length=max_length, training=training)
 
 
@@ -129,6 +137,64 @@ def test_a_crf_learns_from_whole_entities_only(tiny_bert):
         ["a", "b", "c"],
         ["d", "e", "f"],
     ]
+
+
+def test_in_iob1_a_row_has_no_b_of_an_entity_that_another_row_ends_before(tiny_bert):
+    # The second row begins with d; of the second sentence, c d stands in both rows.
+    sentences = [
+        sentence("a b c d e f", "O I-X I-X B-X I-X O"),
+        sentence("a b c d e f", "O O I-X I-X B-X B-X"),
+    ]
+    options = {"max_length": 6, "crf": True, "training": True, "scheme": "iob1"}
+    rows = rows_of(tiny_bert.tokenizer, sentences, **options)
+    target = rows.targets["token_classifier"]
+
+    assert [own for _, own in seen(rows, tiny_bert.tokenizer)] == [
+        ["a", "b", "c"],
+        ["d", "e", "f"],
+        ["a", "b"],
+        ["e", "f"],
+    ]
+    # I-X for the B-X of d and of the second e; the B-X of f stays, after e in its row.
+    assert [target[row].tolist() for row in range(4)] == [
+        [0, 2, 2],
+        [2, 2, 0],
+        [0, 0],
+        [2, 1],
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes", "bilou", "bmes", "plain"])
+@pytest.mark.parametrize("max_length", [3, 5, 8])
+def test_a_crf_learns_from_nothing_that_it_does_not_allow(
+    tiny_bert, scheme, max_length
+):
+    generator = np.random.default_rng(max_length)
+    sentences = []
+    for size in generator.integers(1, 14, 20):
+        words = generator.choice(["the", "cat", "running", NOTHING], size)
+        bounds = sorted({0, int(size), *generator.integers(0, size, 6).tolist()})
+        entities = [
+            Entity(str(generator.choice(["X", "Y"])), start, end)
+            for start, end in itertools.pairwise(bounds)
+            if generator.random() < 0.8
+        ]
+        tags = tags_of(entities, int(size), scheme)
+        sentences.append(sentence(" ".join(words), " ".join(tags)))
+    labels = complete_labels([item.tags for item in sentences], scheme)
+    rules = allowed_transitions(labels, scheme)
+    task = Tagging(labels=labels, scheme=scheme, crf=True)
+    rows = task.rows(
+        sentences, tiny_bert.tokenizer, max_length=max_length, training=True
+    )
+    target = rows.targets["token_classifier"]
+    found = [own for row in range(len(rows)) if len(own := target[row])]
+
+    assert len(found) > 20
+    for own in found:
+        assert rules.start[own[0]]
+        assert rules.end[own[-1]]
+        assert rules.pairs[own[:-1], own[1:]].all()
 
 
 def test_a_crf_learns_from_tags_that_keep_to_the_scheme(tiny_bert):

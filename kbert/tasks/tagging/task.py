@@ -34,7 +34,7 @@ from .sentences import (
     scheme_of,
     warn_of_irregular,
 )
-from .windows import Context, regular_tags, whole_entities, word_rows
+from .windows import Context, regular_tags, row_tags, whole_entities, word_rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -192,7 +192,10 @@ class Tagging:
                 scheme = self._known_scheme()
                 tags = [regular_tags(own, scheme) for own in tags]
                 rows = whole_entities(rows, tags, scheme)
-            targets[self.head] = Column(self._numbers(tags)[rows.words], rows.splits)
+                numbers = self._numbers(row_tags(rows, tags, scheme))
+            else:
+                numbers = self._numbers(tags)[rows.words]
+            targets[self.head] = Column(numbers, rows.splits)
         places = Column(rows.places.astype(np.int32), rows.splits)
         weights = np.ones(len(rows.words), np.float32)
         return Rows(
@@ -292,7 +295,7 @@ class Tagging:
         return self.scheme
 
     def _numbers(self, tags: Sequence[Sequence[str]]) -> np.ndarray:
-        """int32: the label of each word of all sentences."""
+        """int32: the label of each word of all sentences, or rows."""
         number = {label: place for place, label in enumerate(self.labels)}
         return np.array([number[tag] for own in tags for tag in own], np.int32)
 

@@ -137,6 +137,26 @@ def whole_entities(
     return rows.only(~shared[rows.words])
 
 
+def row_tags(
+    rows: WordRows, tags: Sequence[Sequence[str]], scheme: Scheme
+) -> list[list[str]]:
+    """The tags of the words of each row, as the scheme writes that row alone.
+
+    In IOB1, B- tells an entity from the one before it. Where that one is in another
+    row, or left out, it is I-: the row has no tag that B- could follow.
+
+    Args:
+        rows: of whole entities.
+        tags: of all words of the sentences, which keep to the scheme.
+        scheme: of the tags.
+    """
+    every = [tag for own in tags for tag in own]
+    return [
+        regular_tags([every[word] for word in words.tolist()], scheme)
+        for words in np.split(rows.words, rows.splits[1:-1])
+    ]
+
+
 def _checked_stride(stride: int | None, max_length: int) -> int:
     room = max_length - 2
     if max_length < _FEWEST:
