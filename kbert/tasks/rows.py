@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..features.splits import Ints, cumulated, ranges
 from ..vocabulary import Vocabulary
 
@@ -115,10 +116,16 @@ def framed(
         ``token_ids`` and ``segment_ids``, the inputs of ``Rows``; and int64 ``[R]``,
         the pieces that each row lost.
 
+    Raises:
+        ConfigError: ``max_length`` leaves no room for a piece.
+
     Source:
         google-research/bert ``_truncate_seq_pair``, ``convert_single_example``.
     """
-    room = max_length - (2 if second is None else 3)
+    special = 2 if second is None else 3
+    if max_length <= special:
+        raise ConfigError(f"max_length={max_length}", expected=f"{special + 1} or more")
+    room = max_length - special
     others = np.zeros_like(first.lengths) if second is None else second.lengths
     kept = np.minimum(first.lengths, np.maximum(room - others, (room + 1) // 2))
     kept_others = np.minimum(others, np.maximum(room - first.lengths, room // 2))

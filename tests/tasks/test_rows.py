@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kbert import Tokenizer, Vocabulary
+from kbert.errors import ConfigError
 from kbert.tasks import Column
 from kbert.tasks.rows import framed
 
@@ -59,3 +60,21 @@ def test_rows_are_those_of_the_tokenizer(max_length, paired):
             )
     whole = tokenizer(first, second)["padding_mask"].numpy().sum(axis=1)
     assert lost.tolist() == (whole - lengths).tolist()
+
+
+@pytest.mark.parametrize(("paired", "least"), [(False, 3), (True, 4)])
+def test_a_row_has_room_for_a_piece(paired, least):
+    vocabulary = Vocabulary.from_tokens(TOKENS)
+    second = ragged([[8, 9]]) if paired else None
+    columns, _ = framed(
+        ragged([[6, 7]]), second, vocabulary=vocabulary, max_length=least
+    )
+
+    assert columns["token_ids"][0].tolist() == [2, 6, 3, 3][:least]
+    for max_length in range(1, least):
+        with pytest.raises(
+            ConfigError, match=f"^max_length={max_length}; expected {least} or more$"
+        ):
+            framed(
+                ragged([[6, 7]]), second, vocabulary=vocabulary, max_length=max_length
+            )
