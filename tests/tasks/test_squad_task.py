@@ -157,9 +157,22 @@ def test_at_the_threshold_found_f1_is_the_best_f1():
     assert QuestionAnswering().main_figure == "f1"
 
 
+def test_the_best_f1_may_be_more_than_its_threshold_gives():
+    wrong = [guess("dog", -5.0), guess("dog", -4.0)]  # nothing is best: 1 of 2
+    alike = [guess("cat", -1.0), guess("cat", -1.0)]  # the first one alone: 2 of 2
+    examples = [EXAMPLES[0], NONE]
+    found = {}
+    for name, guesses in (("wrong", wrong), ("alike", alike)):
+        tuned = WITH_NONE.tuned(examples, guesses)
+        figures = tuned.score(examples, guesses)
+        found[name] = tuned.null_threshold, figures["best_f1"], figures["f1"]
+
+    assert found == {"wrong": (0.0, 50, 0), "alike": (-1.0, 100, 50)}
+
+
 def test_the_figures_are_those_of_the_scripts_for_the_files_that_are_written(tmp_path):
     tuned = WITH_NONE.tuned(EXAMPLES, GUESSES)
-    tuned.write(tmp_path / "predictions.json", EXAMPLES, GUESSES)
+    tuned.write(tmp_path, EXAMPLES, GUESSES)
     tuned.report(tmp_path, EXAMPLES, GUESSES)
 
     answers = json.loads((tmp_path / "predictions.json").read_text("utf-8"))
@@ -185,7 +198,7 @@ def test_answers_go_to_a_file_or_into_a_folder(tmp_path):
 
 
 def test_the_best_answers_are_written_as_the_original_writes_them(tmp_path):
-    QuestionAnswering().report(tmp_path, [CAT], [guess("cat")])
+    QuestionAnswering().write(tmp_path, [CAT], [guess("cat")])
 
     assert json.loads((tmp_path / "nbest_predictions.json").read_text("utf-8")) == {
         "cat": [
@@ -193,6 +206,17 @@ def test_the_best_answers_are_written_as_the_original_writes_them(tmp_path):
         ]
     }
     assert not (tmp_path / "null_odds.json").exists()
+
+
+def test_a_folder_gets_all_that_there_is_to_see_of_the_answers(tmp_path):
+    WITH_NONE.write(tmp_path / "new", [UNKNOWN], [guess("cat", -3.0)])
+    WITH_NONE.write(tmp_path / "a.json", [UNKNOWN], [guess("cat", -3.0)])
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+
+    assert names == {"predictions.json", "nbest_predictions.json", "null_odds.json"}
+    odds = json.loads((tmp_path / "new" / "null_odds.json").read_text("utf-8"))
+    assert odds == {"unknown": -3.0}
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "a.json"}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ class Candidate:
     start_logit: float
     end_logit: float
 
+    def to_dict(self) -> dict[str, str | float]:
+        """As ``run_squad.py`` writes it."""
+        names = ("text", "probability", "start_logit", "end_logit")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Guess:
@@ -154,22 +159,32 @@ def _spans(
     return _Spans(*joined, null=min(nulls, key=sum))
 
 
-_Entry = tuple[str, int, float, float]  # text, start, start and end score
+class _Entry(NamedTuple):
+    """A ``Candidate`` that has no probability yet."""
+
+    text: str
+    start: int
+    start_logit: float
+    end_logit: float
+
+    @property
+    def total(self) -> float:
+        return self.start_logit + self.end_logit
 
 
 def _guess(context: str, contexts: Contexts, spans: _Spans, search: Search) -> Guess:
     """Order the candidates of a question, each text once, and keep the best."""
     entries = _distinct(context, contexts, spans, search.n_best)
-    best = entries[0] if entries else ("", -1, 0.0, 0.0)
+    best = entries[0] if entries else _Entry("", -1, 0.0, 0.0)
     null_odds = None
     if search.allow_none:
-        null = sum(spans.null)
-        null_odds = null - best[2] - best[3]
-        place = sum(entry[2] + entry[3] >= null for entry in entries)
-        entries.insert(place, ("", -1, *spans.null))
+        null = _Entry("", -1, *spans.null)
+        null_odds = null.total - best.start_logit - best.end_logit
+        place = sum(entry.total >= null.total for entry in entries)
+        entries.insert(place, null)
         # "No answer" has a place even if it is not among the best.
         entries = entries[: max(search.n_best, place + 1)]
-    return Guess(_with_probabilities(entries or [best]), best[0], null_odds)
+    return Guess(_with_probabilities(entries or [best]), best.text, null_odds)
 
 
 def _distinct(
@@ -182,18 +197,18 @@ def _distinct(
         text = context[start : int(contexts.ends[spans.last[number]])]
         if text not in found:
             scores = float(spans.start_logits[number]), float(spans.end_logits[number])
-            found[text] = (text, start, *scores)
+            found[text] = _Entry(text, start, *scores)
             if len(found) == n_best:
                 break
     return list(found.values())
 
 
 def _with_probabilities(entries: list[_Entry]) -> tuple[Candidate, ...]:
-    totals = np.array([entry[2] + entry[3] for entry in entries])
+    totals = np.array([entry.total for entry in entries])
     shares = np.exp(totals - totals.max())
     return tuple(
-        Candidate(text, start, probability, start_logit, end_logit)
-        for (text, start, start_logit, end_logit), probability in zip(
+        Candidate(one.text, one.start, probability, one.start_logit, one.end_logit)
+        for one, probability in zip(
             entries, (shares / shares.sum()).tolist(), strict=True
         )
     )

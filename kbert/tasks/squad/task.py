@@ -23,6 +23,7 @@ from .questions import Question, read_questions
 from .windows import context_pieces, question_rows
 
 PREDICTIONS = "predictions.json"
+CANDIDATES, NULL_ODDS = "nbest_predictions.json", "null_odds.json"
 _MIN_LENGTH = 5  # [CLS], a piece of the question, [SEP], one of the context, [SEP]
 
 
@@ -93,7 +94,9 @@ class QuestionAnswering:
     def main_figure(self) -> str:
         """``best_f1`` while the threshold for "no answer" is to be found, else ``f1``.
 
-        At the threshold that is found on a file, both are the same for that file.
+        At the threshold that is found on a file, both are the same for that file, but
+        where the official procedure counts what its threshold does not give: if it is
+        best to answer nothing, and for questions of the same odds.
         """
         return "best_f1" if self.version_2 and self.null_threshold is None else "f1"
 
@@ -224,41 +227,31 @@ class QuestionAnswering:
 
         Args:
             path: of the file; a folder, or a name without an ending, gets
-                ``predictions.json``.
+                ``predictions.json``, ``nbest_predictions.json`` and, if the task knows
+                "no answer", ``null_odds.json``, in the formats of ``run_squad.py`` and
+                ``evaluate-v2.0.py``.
             examples: in order.
             guesses: of them.
 
         Raises:
             OutputError: the disk says no.
         """
-        file = own_folder(path) / PREDICTIONS if is_folder(path) else path
-        answers = [self.answer(one) for one in guesses]
-        io.write_json(file, _by_id(examples, answers))
+        answers = _by_id(examples, [self.answer(one) for one in guesses])
+        if not is_folder(path):
+            io.write_json(path, answers)
+            return
+        folder = own_folder(path)
+        io.write_json(folder / PREDICTIONS, answers)
+        candidates = [[one.to_dict() for one in own.candidates] for own in guesses]
+        io.write_json(folder / CANDIDATES, _by_id(examples, candidates))
+        if self.version_2:
+            odds = [guess.null_odds for guess in guesses]
+            io.write_json(folder / NULL_ODDS, _by_id(examples, odds))
 
     def report(
         self, folder: Path, examples: Sequence[Question], guesses: Sequence[Guess]
     ) -> None:
-        """Write ``nbest_predictions.json``, ``null_odds.json``, ``evaluation.json``.
-
-        In the formats of ``run_squad.py`` and ``evaluate-v2.0.py``; null odds only if
-        the task knows "no answer".
-        """
-        candidates = [
-            [
-                {
-                    "text": one.text,
-                    "probability": one.probability,
-                    "start_logit": one.start_logit,
-                    "end_logit": one.end_logit,
-                }
-                for one in guess.candidates
-            ]
-            for guess in guesses
-        ]
-        io.write_json(folder / "nbest_predictions.json", _by_id(examples, candidates))
-        if self.version_2:
-            odds = [guess.null_odds for guess in guesses]
-            io.write_json(folder / "null_odds.json", _by_id(examples, odds))
+        """Write ``evaluation.json``: the figures, named as the scripts name them."""
         io.write_json(folder / "evaluation.json", self.score(examples, guesses))
 
     def to_dict(self) -> dict[str, Any]:
