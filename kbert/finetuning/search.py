@@ -92,7 +92,8 @@ def search(
             ``kbert.finetune``.
         output: a folder for ``runs/``; and, of the best run, ``model/`` and ``dev/``.
             ``metrics.json`` has the figures of all runs and, of several seeds, their
-            mean and their standard deviation (of a sample).
+            mean and their standard deviation (of a sample), if all runs have them:
+            entity types that are not in ``dev`` have an F1 only where they are guessed.
         tried: what differs between the runs.
 
     Returns:
@@ -213,8 +214,12 @@ def _metrics(
 
 
 def _spread(figures: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation of each figure."""
-    columns = {name: [one[name] for one in figures] for name in figures[0]}
+    """Mean and standard deviation of each figure that every run has.
+
+    A run has no F1 of an entity type that neither is in the dev file nor was guessed.
+    """
+    names = [name for name in figures[0] if all(name in one for one in figures)]
+    columns = {name: [one[name] for one in figures] for name in names}
     return {
         "mean": {name: statistics.fmean(values) for name, values in columns.items()},
         "standard_deviation": {

@@ -155,3 +155,21 @@ def test_a_grid_without_seeds_has_no_mean(stopped_at, go_all, tmp_path):
     assert seen == []
     assert [one["run"] for one in metrics["runs"]] == [f"runs/{one}" for one in NAMES]
     assert "mean" not in metrics
+
+
+def test_what_not_every_run_has_is_left_out_of_the_mean(stopped_at, go_all, tmp_path):
+    """As the F1 of a type that one run guesses and the dev file has not."""
+    done, _, _ = stopped_at
+    folder, seen = tmp_path / "run", []
+    shutil.copytree(done.path / "runs", folder / "runs")
+    shutil.copy(done.path / "run.json", folder)
+    for path in (folder / "runs").glob("*_seed-5/metrics.json"):
+        metrics = json.loads(path.read_text())
+        metrics["dev"]["MISC_f1"] = 0.0
+        path.write_text(json.dumps(metrics))
+    metrics = go_all(folder, resume=True, progress=seen.append).metrics
+
+    assert seen == []
+    assert metrics["runs"][0]["dev"]["MISC_f1"] == 0.0
+    for name in ("mean", "standard_deviation"):
+        assert metrics[name] == done.metrics[name]
