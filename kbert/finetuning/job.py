@@ -141,7 +141,13 @@ class Job:
         evaluation = evaluation or self.evaluate()
         task, guesses = evaluation.task, evaluation.guesses
         self.devices.gather(0)  # before all hosts are here, one may still read the best
-        metrics = run_metrics(task, self.settings, line=kept, dev=evaluation.figures)
+        metrics = run_metrics(
+            task,
+            self.settings,
+            main_figure=self.task.main_figure,
+            line=kept,
+            dev=evaluation.figures,
+        )
         trained = dataclasses.replace(
             self.bert,
             training={**description(self.run), **metrics, "versions": versions()},

@@ -173,3 +173,30 @@ def test_what_not_every_run_has_is_left_out_of_the_mean(stopped_at, go_all, tmp_
     assert metrics["runs"][0]["dev"]["MISC_f1"] == 0.0
     for name in ("mean", "standard_deviation"):
         assert metrics[name] == done.metrics[name]
+
+
+def test_the_figure_that_picks_the_weights_picks_the_run(toy, tmp_path):
+    """Also of questions, where the task has another once its threshold is found."""
+    answer = {"text": "b", "answer_start": 2}
+    asked = [
+        {"id": str(number), "question": "a", "answers": [answer] * (number % 3 > 0)}
+        for number in range(12)
+    ]
+    paragraph = {"context": "a b c d", "qas": asked}
+    file = tmp_path / "train.json"
+    file.write_text(json.dumps({"data": [{"title": "", "paragraphs": [paragraph]}]}))
+    metrics = search(
+        task_class("qa")(),
+        toy / "model",
+        train=file,
+        dev=file,
+        output=tmp_path / "run",
+        settings=runs.settings(epochs=1),
+        tried=Search(seeds=2),
+    ).metrics
+
+    assert metrics["task"]["null_threshold"] is not None
+    assert metrics["main_figure"] == "best_f1"
+    assert metrics["best"]["best_f1"] == metrics["dev"]["best_f1"]
+    best = max(metrics["runs"], key=lambda run: run["dev"]["best_f1"])
+    assert metrics["best"]["run"] == best["run"]
