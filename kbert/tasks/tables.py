@@ -131,7 +131,8 @@ def warn_of_cuts(sources: Sequence[str], lost: Ints, *, max_length: int) -> None
         warnings.warn(
             f"{source}: {cut[source]} of {rows[source]} texts are longer than "
             f"{max_length} tokens; their last {gone[source]} word pieces are left out. "
-            "Raise --max-length (max_length in Python) to keep them.",
+            "Raise --max-length (max_length in Python) to keep them, if the model's "
+            f"max_sequence_length is above {max_length}.",
             KbertWarning,
             stacklevel=2,
         )

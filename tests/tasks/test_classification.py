@@ -186,6 +186,7 @@ def test_texts_that_are_cut_are_counted_once_for_each_file(file, tokenizer):
 
     assert len(caught) == 1
     assert "longer than 4 tokens; their last 3 word pieces" in str(caught[0].message)
+    assert "if the model's max_sequence_length is above 4" in str(caught[0].message)
     assert rows.inputs["token_ids"][0].tolist() == [2, 5, 6, 3]
     assert len(rows) == 4
 
