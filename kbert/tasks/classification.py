@@ -251,7 +251,8 @@ class Classification:
             OutputError: another ending, or the disk says no.
         """
         pairs = zip(examples, guesses, strict=True)
-        write_predictions(path, (self._record(*pair) for pair in pairs))
+        records = (self._record(*pair) for pair in pairs)
+        write_predictions(path, records, separator=self.label_separator)
         answers = [guess.label for guess in guesses]
         write_answers(path, self.glue, examples, answers)
 

@@ -23,14 +23,17 @@ class Predicted(Protocol):
     label: Any
 
 
-def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+def write_predictions(
+    path: Path, records: Iterable[Mapping[str, Any]], *, separator: str = "|"
+) -> None:
     """Write one row for each record, in order.
 
     Args:
         path: ends in ``.jsonl`` or ``.tsv``; a folder, or a name without an ending,
             gets ``predictions.tsv``. In a table, a mapping is a column for each key,
-            ``name:key``, and a list is one cell with ``|`` between its values.
+            ``name:key``, and a list is one cell.
         records: of the same keys.
+        separator: between the values of a list in a table.
 
     Raises:
         OutputError: another ending, or the disk says no.
@@ -43,7 +46,9 @@ def write_predictions(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     else:
         flat = [_flat(record) for record in records]
         lines = ["\t".join(flat[0])] if flat else []
-        lines += ["\t".join(map(_cell, record.values())) for record in flat]
+        for record in flat:
+            cells = (_cell(value, separator) for value in record.values())
+            lines.append("\t".join(cells))
     io.write_text(path, "".join(f"{line}\n" for line in lines))
 
 
@@ -111,6 +116,6 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     return cells
 
 
-def _cell(value: Any) -> str:
-    text = "|".join(value) if isinstance(value, list | tuple) else str(value)
+def _cell(value: Any, separator: str) -> str:
+    text = separator.join(value) if isinstance(value, list | tuple) else str(value)
     return text.translate(_BLANKS)

@@ -1,5 +1,6 @@
 """kbert/tasks/classification.py, labels.py, predictions.py, tables.py"""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -270,6 +271,20 @@ def test_predictions_go_into_a_folder(file, tmp_path):
     assert (tmp_path / "out" / "predictions.tsv").read_text() == (
         "line\tgold\tlabel\tprobability:x\tprobability:y\n2\tx|y\t\t0.5\t0.5\n"
     )
+
+
+def test_predictions_of_label_sets_are_joined_as_they_were_read(file, tmp_path):
+    task = Classification(labels=("x|y", "z"), multi_label=True, label_separator="; ")
+    examples = task.read(file("text\tlabel\na\tz; x|y\n"))
+    task.write(tmp_path / "out.tsv", examples, guess(task, examples, [1, 2]))
+    again = dataclasses.replace(task, text_column="line", label_column="label")
+
+    assert (tmp_path / "out.tsv").read_text().splitlines()[1].split("\t")[:3] == [
+        "2",
+        "z; x|y",
+        "x|y; z",
+    ]
+    assert again.read(str(tmp_path / "out.tsv"))[0].label == ("x|y", "z")
 
 
 def test_predictions_have_no_other_ending(tmp_path):
