@@ -1,8 +1,9 @@
 """One or two texts → one class, or any number of labels."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -219,8 +220,8 @@ class Classification:
     ) -> dict[str, float]:
         """GLUE's figures, or all that fit; see ``kbert.metrics.classification``.
 
-        Of MNLI also the accuracy of the matched and of the mismatched set, as the
-        names of the files say.
+        Of MNLI also the accuracy of the matched and of the mismatched set, and Matthews
+        of the diagnostic set, if the names of the files say which they are.
         """
         gold, guessed = self._both(examples, guesses)
         if self.multi_label:
@@ -229,7 +230,7 @@ class Classification:
             return class_figures(gold, guessed, num_classes=self.units)
         figures = glue_figures(self.glue, gold, guessed)
         if self.glue == "MNLI":
-            figures |= _by_set(examples, gold == guessed)
+            figures |= _by_set(examples, gold, guessed)
         return figures
 
     def write(
@@ -337,12 +338,29 @@ class Classification:
         }
 
 
-def _by_set(examples: Sequence[TextExample], right: np.ndarray) -> dict[str, float]:
-    """Accuracy of each set of MNLI that the examples are from."""
-    names = {"MNLI-m.tsv": "accuracy_matched", "MNLI-mm.tsv": "accuracy_mismatched"}
-    sets = np.array([submission_name("MNLI", one.source) for one in examples])
-    return {
-        figure: float(right[sets == name].mean())
-        for name, figure in names.items()
-        if name in sets
-    }
+def _by_set(
+    examples: Sequence[TextExample], gold: np.ndarray, guessed: np.ndarray
+) -> dict[str, float]:
+    """The figures of each set of MNLI that the examples are from.
+
+    The leaderboard has the accuracy of two sets, and Matthews of the diagnostic one.
+    """
+    right, figures = gold == guessed, {}
+    sets = np.array([_mnli_set(one.source) for one in examples])
+    for name in ("matched", "mismatched"):
+        if name in sets:
+            figures[f"accuracy_{name}"] = float(right[sets == name].mean())
+    own = sets == "diagnostic"
+    if own.any():
+        figures["matthews"] = class_figures(gold[own], guessed[own], num_classes=3)[
+            "matthews"
+        ]
+    return figures
+
+
+def _mnli_set(source: str) -> str:
+    """Which set of MNLI a file holds, as its name says; empty if it does not."""
+    if submission_name("MNLI", source) == "AX.tsv":
+        return "diagnostic"
+    found = re.search("(?<![a-z])(mis)?matched", PurePath(source).name.lower())
+    return found.group() if found else ""

@@ -224,6 +224,27 @@ def test_two_classes_are_scored_by_the_second(file):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("train.tsv", {}),
+        ("unmatched.tsv", {}),
+        ("test_matched.tsv", {"accuracy_matched": 2 / 3}),
+        ("MNLI-mismatched.tsv", {"accuracy_mismatched": 2 / 3}),
+        # 3 texts, 2 right; each right once; guessed 1, 2 and 0 times.
+        ("diagnostic-full.tsv", {"matthews": (2 * 3 - 3) / ((9 - 5) * (9 - 3)) ** 0.5}),
+    ],
+)
+def test_a_set_of_mnli_is_known_by_its_name(file, name, own):
+    labels = ("entailment", "neutral", "contradiction")
+    task = Classification(glue="MNLI", labels=labels, text_column="text")
+    rows = "".join(f"a\t{label}\n" for label in labels)
+    examples = task.read(file(f"text\tlabel\n{rows}", name))
+    guesses = guess(task, examples, [1, 0, 0], [0, 1, 0], [0, 1, 0])
+
+    assert task.score(examples, guesses) == pytest.approx({"accuracy": 2 / 3, **own})
+
+
 def test_label_sets_are_scored_by_label(file):
     task = Classification(labels=("x", "y"), multi_label=True)
     examples = task.read(file("text\tlabel\na\tx\nb\tx|y\n"))
