@@ -102,7 +102,8 @@ class MultipleChoice:
             ``ReaderOptions``.
 
     Raises:
-        ConfigError: only one of ``text_column`` and ``ending_columns`` is given.
+        ConfigError: only one of ``text_column`` and ``ending_columns`` is given, or
+            neither, but what goes with them.
 
     Source:
         Devlin et al. 2019, arXiv:1810.04805, section 4.4: the prompt is sentence A, an
@@ -133,6 +134,8 @@ class MultipleChoice:
                 f"ending_columns={self.ending_columns!r}",
                 expected="both, or none for files that are known",
             )
+        if self.text_column is None:
+            self._check_known()
 
     def read(self, path: str, *, gold: bool = True) -> list[ChoiceExample]:
         """The questions of a file; see ``Task``."""
@@ -243,6 +246,16 @@ class MultipleChoice:
     ) -> "MultipleChoice":
         """What ``to_dict`` gave, as a task; it has no labels."""
         return task_from(cls, fields)
+
+    def _check_known(self) -> None:
+        """Raise ``ConfigError`` if options say of known files what is known of them."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in ("text_pair_column", "header", "uneven_rows"):
+            if (value := getattr(self, name)) != defaults[name]:
+                raise ConfigError(
+                    f"{name}={value!r} without text_column and ending_columns",
+                    expected="all of them, or none for files that are known",
+                )
 
     def _options(self, path: str, *, gold: bool) -> ReaderOptions:
         options = dataclasses.replace(

@@ -70,7 +70,8 @@ class Classification:
         class_weights: how much an example of each class counts in training:
             ``"balanced"``, or a mapping from label to weight. Not for ``multi_label``.
         glue: the GLUE task whose official files are read and answered, and by whose
-            figures is scored. With ``text_column``, files are read as other tables are.
+            figures is scored. With ``text_column``, files are read as other tables are;
+            with lines as ``format``, as a text a line.
         text_column: column or JSON key of the text; by default the only one, or text or
             sentence.
         text_pair_column: column or key of the second text, if there is one.
@@ -110,8 +111,7 @@ class Classification:
     uneven_rows: UnevenRows = "refuse"
 
     def __post_init__(self) -> None:
-        if self.glue is not None:
-            check_glue(self.glue, scores=False)
+        check_glue(self, scores=False)
         for name, value in (("glue", self.glue), ("class_weights", self.class_weights)):
             if self.multi_label and value is not None:
                 raise ConfigError(f"{name}={value!r} with multi_label")

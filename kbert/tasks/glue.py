@@ -35,6 +35,10 @@ GLUE_LABELS = {
 }
 
 
+# What the official files say themselves.
+_SAID = ("text_pair_column", "label_column", "id_column", "header", "uneven_rows")
+
+
 class ReadsGlue(ReadsTable, Protocol):
     """The options of a task that reads tables and GLUE's own files."""
 
@@ -89,18 +93,32 @@ _LAYOUTS = {
 }
 
 
-def check_glue(task: str, *, scores: bool) -> None:
-    """Raise ``ConfigError`` unless GLUE has such a task, of classes or of scores."""
-    if task not in GLUE_FIGURES:
+def check_glue(task: ReadsGlue, *, scores: bool) -> None:
+    """Raise ``ConfigError`` if the options of a task do not go with its ``glue``.
+
+    Args:
+        task: with any ``glue``, or without.
+        scores: whether it gives scores, not classes.
+    """
+    if task.glue is None:
+        return
+    if task.glue not in GLUE_FIGURES:
         raise ConfigError(
-            f"glue={task!r}", expected=f"one of {', '.join(GLUE_FIGURES)}"
+            f"glue={task.glue!r}", expected=f"one of {', '.join(GLUE_FIGURES)}"
         )
-    if (task == "STS-B") != scores:
-        kind = "scores: it is a regression" if task == "STS-B" else "classes"
+    if (task.glue == "STS-B") != scores:
+        kind = "scores: it is a regression" if task.glue == "STS-B" else "classes"
         raise ConfigError(
-            f"glue={task!r} has {kind}",
+            f"glue={task.glue!r} has {kind}",
             hint="Use kbert finetune regress for STS-B, and classify for the others.",
         )
+    if task.text_column is None:
+        _check_said(task)
+
+
+def is_official(*, glue: str | None, text_column: str | None, format: str) -> bool:
+    """Whether a task of these options reads GLUE's own files, and no others."""
+    return glue is not None and text_column is None and format == "auto"
 
 
 def read_glue(path: str, task: str, *, gold: bool) -> list[TextExample]:
@@ -132,12 +150,12 @@ def read_glue(path: str, task: str, *, gold: bool) -> list[TextExample]:
 
 
 def read_own_or_glue(task: ReadsGlue, path: str, *, gold: bool) -> list[TextExample]:
-    """Read a file as the options of a task say: GLUE's own, unless columns are named.
+    """Read a file as the options of a task say: GLUE's own, or any lines or table.
 
     Raises:
         InputError: the file is not what it has to be; the line is named.
     """
-    if task.glue and not task.text_column:
+    if is_official(glue=task.glue, text_column=task.text_column, format=task.format):
         return read_glue(path, task.glue, gold=gold)
     return read_texts(path, table_options(task, gold=gold))
 
@@ -207,6 +225,20 @@ def write_submission(
     return path
 
 
+def _check_said(task: ReadsGlue) -> None:
+    """Raise ``ConfigError`` if options say of GLUE's own files what those say."""
+    defaults = {field.name: field.default for field in dataclasses.fields(task)}
+    given = [name for name in _SAID if getattr(task, name) != defaults[name]]
+    if task.format not in ("auto", "lines"):
+        given.append("format")
+    if given:
+        raise ConfigError(
+            f"{given[0]}={getattr(task, given[0])!r} with glue={task.glue!r}, whose "
+            "own files say it",
+            expected="text_column too, for another file",
+        )
+
+
 def _layout(path: str, task: str) -> ReaderOptions:
     """The layout that the first line of a file fits."""
     cells = _first_row(path)
@@ -242,6 +274,7 @@ def _first_row(path: str) -> list[str]:
         raise InputError(
             "GLUE files are not read from standard input",
             expected="the name of a file",
+            hint="A text a line is read by --format lines.",
         )
     for _, line in numbered_lines(path):
         return line.split("\t")

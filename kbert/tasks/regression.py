@@ -34,7 +34,8 @@ class Regression:
 
     Args:
         glue: ``"STS-B"``: its official files are read and answered (those of the STS
-            benchmark, too). With ``text_column``, files are read as other tables are.
+            benchmark, too). With ``text_column``, files are read as other tables are;
+            with lines as ``format``, as a text a line.
         text_column: column or JSON key of the text; by default the only one, or text or
             sentence.
         text_pair_column: column or key of the second text, if there is one.
@@ -47,7 +48,8 @@ class Regression:
             ``ReaderOptions``.
 
     Raises:
-        ConfigError: a GLUE task that is no regression.
+        ConfigError: a GLUE task that is no regression, or options that do not go with
+            it.
 
     Example:
         >>> Regression(glue="STS-B").read("sts-dev.csv")[0].label
@@ -72,8 +74,7 @@ class Regression:
     uneven_rows: UnevenRows = "refuse"
 
     def __post_init__(self) -> None:
-        if self.glue is not None:
-            check_glue(self.glue, scores=True)
+        check_glue(self, scores=True)
 
     def read(self, path: str, *, gold: bool = True) -> list[TextExample]:
         """The examples of a file, their labels as float; see ``Task``."""

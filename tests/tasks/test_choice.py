@@ -147,6 +147,22 @@ def test_a_prompt_without_endings_is_an_error():
         MultipleChoice(text_column="a")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text_pair_column": "b"}, "text_pair_column='b' without text_column and end"),
+        ({"header": False}, "header=False without text_column and ending_columns"),
+        ({"uneven_rows": "cut"}, "uneven_rows='cut' without text_column and ending"),
+    ],
+)
+def test_files_that_are_known_need_no_other_columns(options, message):
+    with pytest.raises(ConfigError, match=message):
+        MultipleChoice(**options)
+
+    named = {"text_column": "0", "ending_columns": ("1", "2")}
+    assert MultipleChoice(**options, **named).text_column == "0"
+
+
 def test_every_ending_is_a_row_behind_its_prompt(file, tokenizer):
     task = MultipleChoice()
     examples = task.read(file(LINES))

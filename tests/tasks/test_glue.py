@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kbert.errors import InputError
+from kbert.errors import ConfigError, InputError
 from kbert.tasks.classification import Classification
 from kbert.tasks.glue import GLUE_LABELS, read_glue, submission_name
 from kbert.tasks.regression import Regression
@@ -199,6 +199,34 @@ def test_tables_of_another_shape_are_read_by_their_columns(file):
     (example,) = task_of("SST-2", text_column="content").read(path)
 
     assert (example.text, example.label) == ("a", "1")
+
+
+@pytest.mark.parametrize("name", ["SST-2", "STS-B"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("text_pair_column", "b"),
+        ("label_column", "c"),
+        ("id_column", "d"),
+        ("header", False),
+        ("uneven_rows", "cut"),
+        ("format", "tsv"),
+    ],
+)
+def test_official_files_say_themselves_what_they_hold(name, option, value):
+    message = f"{option}={value!r} with glue='{name}', whose own files say it; expected"
+    with pytest.raises(ConfigError, match=message):
+        task_of(name, **{option: value})
+
+    other = task_of(name, text_column="a", **{option: value})
+    assert getattr(other, option) == value
+
+
+def test_lines_are_read_as_texts_if_they_are_asked_for(file):
+    path = file("lines.txt", ["sentence"], ["a b"])
+    examples = task_of("SST-2", format="lines").read(path, gold=False)
+
+    assert [one.text for one in examples] == ["sentence", "a b"]
 
 
 # === Figures ===
