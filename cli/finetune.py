@@ -19,10 +19,12 @@ from .task_options import (
     ner_options,
     qa_options,
     regress_options,
+    word_column_of,
 )
 from .training_options import (
     asks_for_several_runs,
     file_options,
+    refuse_without_dev,
     search_of,
     settings_of,
     training_options,
@@ -100,8 +102,9 @@ def regress(ctx: click.Context, **options: Any) -> None:
 def ner(ctx: click.Context, **options: Any) -> None:
     """Tag every word: named entities, parts of speech, or any other tags.
 
-    Files are CoNLL columns, or .jsonl with lists of words and tags. No word goes
-    unscored, however long its sentence is. The figures are those of conlleval.
+    Files are CoNLL columns, which have numbers from 0, or .jsonl with lists of words
+    and tags. No word goes unscored, however long its sentence is. The figures are those
+    of conlleval.
 
     \b
     Examples:
@@ -109,6 +112,7 @@ def ner(ctx: click.Context, **options: Any) -> None:
           --context document --max-length 512 --batch-size 16 -o conll
       kbert finetune ner --train train.bio --dev dev.bio --crf -o run
     """
+    options |= word_column_of(options)
     names = (
         "word_column",
         "tag_column",
@@ -191,6 +195,7 @@ def _finetune(
     several = asks_for_several_runs(options, ctx)
     if several and options["dev"] is None:
         raise click.UsageError("Several runs need --dev to choose among them.")
+    refuse_without_dev(options, ctx)
     import_tensorflow()
     from kbert.finetuning import finetune, search
     from kbert.tasks import task_class

@@ -22,11 +22,28 @@ model_option = click.option(
     metavar="MODEL",
     help="Bundled name, folder (kbert, Hugging Face, Google TF1) or KerasHub preset.",
 )
+
+
+def _one_of_both(context: click.Context, option: click.Parameter, value: bool) -> bool:
+    """Refuse ``--resume`` with ``--overwrite``, whichever of them is read second."""
+    if value and any(map(context.params.get, ("resume", "overwrite"))):
+        raise click.UsageError(
+            "--resume goes on with what --overwrite deletes; leave out one of them."
+        )
+    return value
+
+
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace the output if it exists."
+    "--overwrite",
+    is_flag=True,
+    callback=_one_of_both,
+    help="Replace the output if it exists.",
 )
 resume_option = click.option(
-    "--resume", is_flag=True, help="Go on with a stopped or killed run."
+    "--resume",
+    is_flag=True,
+    callback=_one_of_both,
+    help="Go on with a stopped or killed run.",
 )
 seed_option = click.option(
     "--seed",

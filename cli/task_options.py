@@ -76,17 +76,26 @@ _ANSWERS = (
         help="The official script to score as.  [default: squad]",
     ),
 )
-_COLUMNS = (
-    click.option(
-        "--word-column",
-        type=click.IntRange(min=0),
-        help="CoNLL column of the word.  [default: 0]",
-    ),
-    click.option(
+_WORD_COLUMN = click.option(
+    "--word-column",
+    type=click.IntRange(min=0),
+    help="CoNLL column of the word.  [default: 0]",
+)
+
+
+def _tag_column(*names: str) -> Callable[[Any], Any]:
+    return click.option(
         "--tag-column",
+        *names,
+        "tag_column",
         type=click.IntRange(min=0),
         help="CoNLL column of the tag, from 0.  [default: the last]",
-    ),
+    )
+
+
+_WORD_KEY = click.option(
+    "--text-column",
+    help="JSON key of the list of words; of a CoNLL file, as --word-column.",
 )
 _WORDS = (
     click.option(
@@ -100,8 +109,7 @@ _WORDS = (
         help="Word pieces between starts of windows.  [default: half a row]",
     ),
     click.option(
-        "--strip-word-digits",
-        is_flag=True,
+        "--strip-word-digits/--no-strip-word-digits",
         default=None,
         help="Take digits from the ends of words, as the Weibo files need.",
     ),
@@ -122,16 +130,30 @@ def _glue(*names: str) -> Callable[[Any], Any]:
     )
 
 
+_LABELS = (
+    click.option(
+        "--multi-label",
+        is_flag=True,
+        default=None,
+        help="A text may have any number of labels.",
+    ),
+    click.option("--label-separator", help="Between several labels.  [default: |]"),
+)
+_SCHEME = click.option(
+    "--scheme",
+    type=click.Choice(["iob1", "iob2", "iobes", "bilou", "bmes", "plain"]),
+    help="How tags mark entities.  [default: as in --train]",
+)
+_VERSION = click.option(
+    "--version-2/--version-1",
+    default=None,
+    help="Whether a question may have no answer.  [default: as in --train]",
+)
+
 classify_options = with_options(
     (
         *_TABLES,
-        click.option(
-            "--multi-label",
-            is_flag=True,
-            default=None,
-            help="A text may have any number of labels.",
-        ),
-        click.option("--label-separator", help="Between several labels.  [default: |]"),
+        *_LABELS,
         click.option(
             "--class-weights",
             metavar="balanced|NAME=W,…",
@@ -143,15 +165,12 @@ classify_options = with_options(
 regress_options = with_options((*_TABLES, _glue("STS-B")))
 ner_options = with_options(
     (
-        *_COLUMNS,
-        click.option("--text-column", help="JSON key of the list of words."),
+        _WORD_COLUMN,
+        _tag_column("--label-column"),
+        _WORD_KEY,
         _DOCUMENT,
         _format("conll", "jsonl", "lines"),
-        click.option(
-            "--scheme",
-            type=click.Choice(["iob1", "iob2", "iobes", "bilou", "bmes", "plain"]),
-            help="How tags mark entities.  [default: as in --train]",
-        ),
+        _SCHEME,
         click.option(
             "--crf",
             is_flag=True,
@@ -164,11 +183,7 @@ ner_options = with_options(
 choice_options = with_options((*_TABLES, _ENDINGS))
 qa_options = with_options(
     (
-        click.option(
-            "--version-2/--version-1",
-            default=None,
-            help="Whether a question may have no answer.  [default: as in --train]",
-        ),
+        _VERSION,
         *_ANSWERS,
         _SKIP_BAD,
     )
@@ -180,7 +195,8 @@ reading_options = with_options(
         _format("lines", "conll", "csv", "tsv", "jsonl"),
         _ENDINGS,
         _glue(*GLUE_CLASSES, "STS-B"),
-        *_COLUMNS,
+        _WORD_COLUMN,
+        _tag_column(),
         _DOCUMENT,
         *_WORDS,
         *_ANSWERS,
@@ -216,6 +232,30 @@ READING = (
 def given(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Those of the options that the user gave; the task knows its own defaults."""
     return {name: options[name] for name in names if options[name] is not None}
+
+
+def word_column_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Take a number given as ``--text-column`` for a CoNLL column, as it is elsewhere.
+
+    Args:
+        options: of ``kbert finetune ner``.
+
+    Returns:
+        What changes of them; nothing for JSON Lines, which have keys.
+
+    Raises:
+        click.UsageError: the column is given by both its names.
+    """
+    from kbert.readers.source import inner_ending
+
+    text, format = options["text_column"], options["format"] or "auto"
+    if format == "auto":
+        format = inner_ending(options["train"]).removeprefix(".")
+    if text is None or not text.isdecimal() or format == "jsonl":
+        return {}
+    if options["word_column"] is not None:
+        raise click.UsageError("--text-column and --word-column are one: give one.")
+    return {"word_column": int(text), "text_column": None}
 
 
 def class_weights(text: str | None) -> str | dict[str, float] | None:

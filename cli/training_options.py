@@ -194,6 +194,24 @@ def settings_of(options: dict[str, Any]) -> "FineTuningSettings":
     )
 
 
+def refuse_without_dev(options: dict[str, Any], ctx: click.Context) -> None:
+    """Refuse options that have no meaning without ``--dev``; told without TensorFlow.
+
+    Raises:
+        click.UsageError: one is given, and no ``--dev``.
+    """
+    if options["dev"] is not None:
+        return
+    given = {
+        "--patience": options["patience"] is not None,
+        "--evaluate-every": options["evaluate_every"] is not None,
+        "--keep best": options["keep"] == "best" and not _is_default("keep", ctx),
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise click.UsageError(f"{name} needs --dev, to be scored on.")
+
+
 def asks_for_several_runs(options: dict[str, Any], ctx: click.Context) -> bool:
     """Whether more than one run is asked for; told without TensorFlow."""
     several = any(len(options[name]) > 1 for name in _TRIED)
@@ -213,6 +231,9 @@ def search_of(options: dict[str, Any], ctx: click.Context) -> "Search":
 
 def _of_grid(options: dict[str, Any], ctx: click.Context) -> list[str]:
     """What the grid has several values for: what was not given."""
-    default = click.core.ParameterSource.DEFAULT
     names = _TRIED if options["grid"] else ()
-    return [name for name in names if ctx.get_parameter_source(name) == default]
+    return [name for name in names if _is_default(name, ctx)]
+
+
+def _is_default(name: str, ctx: click.Context) -> bool:
+    return ctx.get_parameter_source(name) == click.core.ParameterSource.DEFAULT

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from .errors import InputError, OutputError
+from .errors import ConfigError, InputError, OutputError
 
 TEMPORARY = ".kbert-tmp-"
 MANIFEST = "manifest.json"
@@ -140,6 +140,15 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool = False) ->
             where=path,
             hint="Choose another output, or replace it with --overwrite "
             "(overwrite=True in Python).",
+        )
+
+
+def check_resume(*, resume: bool, overwrite: bool) -> None:
+    """Raise ``ConfigError`` if a job is both to go on and to be replaced."""
+    if resume and overwrite:
+        raise ConfigError(
+            "resume with overwrite: one goes on with what the other deletes",
+            hint="Leave out --overwrite to go on, or --resume to begin anew.",
         )
 
 

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from kbert import io
-from kbert.errors import InputError, OutputError
+from kbert.errors import ConfigError, InputError, OutputError
 
 
 def run_python(code, *arguments):
@@ -201,6 +201,16 @@ def test_a_folder_that_cannot_take_the_name_leaves_the_old_one(tmp_path, monkeyp
 
     assert os.listdir(tmp_path / "d") == ["old"]
     assert os.listdir(tmp_path) == ["d"]
+
+
+# === Before the work ===
+
+
+def test_a_job_is_not_both_resumed_and_replaced():
+    io.check_resume(resume=True, overwrite=False)
+    io.check_resume(resume=False, overwrite=True)
+    with pytest.raises(ConfigError, match=r"resume with overwrite: .* --overwrite to"):
+        io.check_resume(resume=True, overwrite=True)
 
 
 # === Digests ===

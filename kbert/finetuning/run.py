@@ -77,8 +77,9 @@ def finetune(
     run, settings = Path(output), settings or FineTuningSettings()
     devices = open_devices(settings.strategy, devices=settings.devices)
     check_division(settings, devices.replicas)
-    if dev is None and settings.patience is not None:
-        raise ConfigError(f"patience={settings.patience} without a dev set")
+    for name in ("patience", "evaluate_every"):
+        if dev is None and getattr(settings, name) is not None:
+            raise ConfigError(f"{name}={getattr(settings, name)} without a dev set")
     examples, held_out, task = read_examples(task, train=train, dev=dev)
     with (
         held(run, resume=resume, overwrite=overwrite, write=devices.writes),

@@ -81,6 +81,7 @@ def create_pretraining_data(
         >>> data.lengths
         (128,)
     """
+    io.check_resume(resume=resume, overwrite=overwrite)
     if not isinstance(vocabulary, Vocabulary):
         vocabulary = Vocabulary.from_file(vocabulary)
     settings = settings or PretrainingDataSettings()

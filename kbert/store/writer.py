@@ -75,6 +75,7 @@ class StoreWriter:
             raise ConfigError(f"dtype={dtype!r}", expected=" or ".join(DTYPES))
         if shard_bytes < 1:
             raise ConfigError(f"shard_bytes={shard_bytes}", expected="1 or more")
+        io.check_resume(resume=resume, overwrite=overwrite)
         self.path = Path(path)
         self.items_done = self.rows_done = 0
         self.complete = False  # the store is whole: nothing is left to do

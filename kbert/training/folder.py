@@ -35,8 +35,10 @@ def held(
         write: whether this host writes files; only that one holds the folder.
 
     Raises:
+        ConfigError: it cannot be both resumed and replaced.
         OutputError: another process holds it, or something stands there.
     """
+    io.check_resume(resume=resume, overwrite=overwrite)
     if not write:
         yield
         return

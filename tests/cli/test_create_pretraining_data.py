@@ -90,6 +90,7 @@ def test_every_choice_reaches_the_manifest(kbert):
         (["--objective", "mlm"], "'mlm' is not one of 'nsp', 'sop', 'none'"),
         (["--evaluation-fraction", "0.7"], "0.7 is not in the range"),
         (["--vocab", "none.txt"], "'none.txt' does not exist"),
+        (["--overwrite", "--resume"], "--resume goes on with what --overwrite deletes"),
     ],
 )
 def test_misuse_is_told_and_exits_with_2(kbert, arguments, message):

@@ -281,6 +281,10 @@ def test_a_folder_that_is_no_model_is_one_clear_line(kbert, model):
         (["a.txt", "-o", "out", "--layer", "1"], "No such option"),
         (["a.txt", "-o", "-", "--output-format", "npz"], "-o - writes jsonl"),
         (["a.txt", "-o", "-", "--resume"], "-o - cannot be resumed"),
+        (
+            ["a.txt", "-o", "out", "--resume", "--overwrite"],
+            "--resume goes on with what --overwrite deletes",
+        ),
     ],
 )
 def test_misuse_ends_with_2_and_the_usage(kbert, arguments, message):

@@ -107,7 +107,8 @@ def test_a_run_that_fails_does_not_talk_of_curves(kbert_in, called, no_matplotli
     assert result.stderr == "Error: that was all\n"
 
 
-def test_every_option_reaches_the_settings(kbert_in, called):
+@pytest.mark.parametrize("flag", ["resume", "overwrite"])
+def test_every_option_reaches_the_settings(kbert_in, called, flag):
     result = kbert_in(
         *("finetune", "classify", *FILES, "--epochs", "2", "--batch-size", "8"),
         *("--learning-rate", "2e-3", "--max-length", "20", "--seed", "9"),
@@ -117,13 +118,13 @@ def test_every_option_reaches_the_settings(kbert_in, called):
         *("1", "--keep", "last", "--patience", "2", "--no-bucketed"),
         *("--accumulate", "2", "--compute-dtype", "bfloat16", "--save-every", "3"),
         *("--log-every", "4", "--evaluate-every", "5", "--on-nonfinite", "skip"),
-        *("--strategy", "mirrored", "--devices", "2", "--resume", "--overwrite"),
+        *("--strategy", "mirrored", "--devices", "2", f"--{flag}"),
     )
     assert "that was all" in result.stderr
 
     assert called["function"] == "finetune"
-    assert called["resume"]
-    assert called["overwrite"]
+    assert called["resume"] is (flag == "resume")
+    assert called["overwrite"] is (flag == "overwrite")
     assert called["settings"] == kbert.FineTuningSettings(
         epochs=2,
         batch_size=8,
@@ -244,6 +245,37 @@ def test_every_option_reaches_the_task(kbert_in, called, kind, arguments, fields
     assert called["task"] == tasks.task_class(kind)(**fields)
 
 
+@pytest.mark.parametrize(
+    ("train", "arguments", "fields"),
+    [
+        (
+            "eng.train",
+            ["--text-column", "1", "--label-column", "3"],
+            {"word_column": 1, "tag_column": 3},
+        ),
+        ("a.conll", ["--text-column", "words"], {"text_column": "words"}),
+        ("a.jsonl.gz", ["--text-column", "1"], {"text_column": "1"}),
+        (
+            "a.data",
+            ["--text-column", "1", "--format", "jsonl"],
+            {"text_column": "1", "format": "jsonl"},
+        ),
+        (
+            "a.jsonl",
+            ["--text-column", "1", "--format", "conll"],
+            {"word_column": 1, "format": "conll"},
+        ),
+    ],
+)
+def test_conll_columns_may_be_given_as_those_of_tables_are(
+    kbert_in, called, train, arguments, fields
+):
+    result = kbert_in("finetune", "ner", "--train", train, "-o", "run", *arguments)
+
+    assert "that was all" in result.stderr, result.stderr
+    assert called["task"] == tasks.task_class("ner")(**fields)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_field_of_a_task_and_of_the_settings_has_an_option(kind):
     parameters = {one.name for one in main.commands["finetune"].commands[kind].params}
@@ -340,6 +372,41 @@ def test_several_runs_need_a_dev_file_which_is_told_at_once(
 
     assert result.exit_code == 2
     assert "Several runs need --dev" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["classify", "--patience", "2"], "--patience needs --dev"),
+        (["classify", "--evaluate-every", "5"], "--evaluate-every needs --dev"),
+        (["classify", "--keep", "best"], "--keep best needs --dev"),
+        (["qa", "--resume", "--overwrite"], "--resume goes on with what --overwrite"),
+        (["qa", "--overwrite", "--resume"], "--resume goes on with what --overwrite"),
+        (
+            ["ner", "--text-column", "0", "--word-column", "0"],
+            "--text-column and --word-column are one",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_told_at_once(
+    kbert_in, monkeypatch, arguments, message
+):
+    slow = "kbert.cli.finetune.import_tensorflow"
+    monkeypatch.setattr(slow, lambda: pytest.fail("TensorFlow is imported"))
+    kind, *arguments = arguments
+    result = kbert_in("finetune", kind, "--train", "train.tsv", "-o", "run", *arguments)
+
+    assert result.exit_code == 2
+    (line,) = errors(result)
+    assert message in line
+
+
+def test_without_a_dev_file_the_last_weights_may_be_asked_for(kbert_in, called):
+    for arguments in ([], ["--keep", "last"]):
+        kbert_in("finetune", "choice", "--train", "a.csv", "-o", "run", *arguments)
+
+        assert called["dev"] is None
+        assert called["settings"].keep == (arguments or ["best"])[-1]
 
 
 def test_options_of_reading_are_handed_on(kbert_in, monkeypatch):

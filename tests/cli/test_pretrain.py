@@ -72,7 +72,8 @@ def test_a_damaged_checkpoint_is_told_in_one_line(run, tmp_path):
     assert line.endswith("The checkpoint step-00000001 is used instead.")
 
 
-def test_every_option_reaches_the_settings(run, monkeypatch):
+@pytest.mark.parametrize("flag", ["resume", "overwrite"])
+def test_every_option_reaches_the_settings(run, monkeypatch, flag):
     seen = {}
     monkeypatch.setattr(
         kbert.pretraining, "pretrain", lambda *given, **how: seen.update(how)
@@ -86,15 +87,16 @@ def test_every_option_reaches_the_settings(run, monkeypatch):
         *("--max-predictions", "5", "--seed", "9", "--compute-dtype", "bfloat16"),
         *("--save-every", "3", "--log-every", "4", "--evaluate-every", "5"),
         *("--on-nonfinite", "skip", "--strategy", "mirrored", "--devices", "2"),
-        *("--streams", "2", "--keep", "7", "--resume", "--overwrite"),
+        *("--streams", "2", "--keep", "7", f"--{flag}"),
     )
     settings = seen.pop("settings")
     del seen["progress"]
 
     assert result.exit_code == 0, result.stderr
-    assert seen == {"config": "config.json", "keep": 7} | dict.fromkeys(
-        ("resume", "overwrite"), True
-    )
+    assert seen == {"config": "config.json", "keep": 7} | {
+        "resume": flag == "resume",
+        "overwrite": flag == "overwrite",
+    }
     assert settings == PretrainingSettings(
         steps=2,
         batch_size=4,
@@ -163,6 +165,7 @@ def test_every_option_reaches_the_settings(run, monkeypatch):
         (["--config", "nowhere.json"], 1, "nowhere.json: cannot be read: No such file"),
         (["--config", "nomodel"], 1, "nomodel"),
         (["-o", "config.json"], 1, "config.json: cannot be written: File exists"),
+        (["--resume", "--overwrite"], 2, "--resume goes on with what --overwrite"),
     ],
 )
 def test_bad_settings_are_one_line_and_leave_nothing(

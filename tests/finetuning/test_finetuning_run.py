@@ -287,6 +287,12 @@ def one_class(folder):
         ({"max_length": 25}, ConfigError, "max_length=25; expected at most"),
         ({"freeze_layers": 2}, ConfigError, "freeze_layers=2 with reinit"),
         ({"dev": None, "patience": 1}, ConfigError, "patience=1 without a dev set"),
+        (
+            {"dev": None, "evaluate_every": 3},
+            ConfigError,
+            "evaluate_every=3 without a dev set",
+        ),
+        ({"resume": True, "overwrite": True}, ConfigError, "resume with overwrite"),
         ({"devices": 2}, ConfigError, "devices=2 with strategy 'none'"),
     ],
 )

@@ -163,10 +163,19 @@ def test_resuming_with_other_data_names_them(made, whole_run):
 def test_a_run_is_for_one_process(unlabelled, whole_run):
     with io.lock(whole_run), pytest.raises(OutputError, match="in use by process"):
         go(unlabelled, whole_run)
-    for how in ({"overwrite": True}, {"resume": False, "overwrite": True}):
-        with io.lock(whole_run), pytest.raises(OutputError, match="in use by process"):
-            go(unlabelled, whole_run, **how)
-        assert (whole_run / "model").is_dir()
+    with io.lock(whole_run), pytest.raises(OutputError, match="in use by process"):
+        go(unlabelled, whole_run, resume=False, overwrite=True)
+    assert (whole_run / "model").is_dir()
+
+
+def test_a_run_is_not_both_resumed_and_replaced(unlabelled, whole_run, tmp_path):
+    before = runs.digests(whole_run)
+    for run in (whole_run, tmp_path / "new"):
+        with pytest.raises(ConfigError, match="resume with overwrite"):
+            go(unlabelled, run, resume=True, overwrite=True)
+
+    assert runs.digests(whole_run) == before
+    assert not (tmp_path / "new").exists()
 
 
 @contextlib.contextmanager

@@ -148,6 +148,14 @@ def test_resuming_with_another_input_or_vocabulary_names_it(
         make(whole.path, vocabulary=words, seed=1, how={"resume": True})
 
 
+def test_data_are_not_both_resumed_and_replaced(make, whole):
+    before = contents(whole.path)
+    with pytest.raises(ConfigError, match="resume with overwrite"):
+        make(whole.path, seed=1, how={"resume": True, "overwrite": True})
+
+    assert contents(whole.path) == before
+
+
 def test_overwriting_drops_what_is_unfinished(make, whole, tmp_path):
     stopped(make, tmp_path / "out", "shards", 2, objective="none")
 

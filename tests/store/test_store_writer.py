@@ -179,6 +179,11 @@ def test_an_old_store_moved_away_by_a_killed_finish_is_put_back(tmp_path, make_c
             assert contents(tmp_path / "out") == before
 
 
+def test_a_store_is_not_both_resumed_and_replaced(tmp_path):
+    with pytest.raises(ConfigError, match="resume with overwrite"):
+        writer(tmp_path / "out", resume=True, overwrite=True)
+
+
 def test_an_unfinished_store_is_named_with_both_ways_on(tmp_path, make_chunks):
     with writer(tmp_path / "out") as out:
         append_all(out, make_chunks())
