@@ -152,6 +152,21 @@ def check_resume(*, resume: bool, overwrite: bool) -> None:
         )
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise ``OutputError`` if nothing can be made at ``path``, even with its parents.
+
+    For outputs that take long to compute; what stands there is not looked at.
+    """
+    path = Path(path)
+    with writing(path):
+        places = [path] if path.is_dir() else Path(os.path.abspath(path)).parents
+        place = next(one for one in places if one.exists())
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def remove(path: Path) -> None:
     """Delete a file or a folder, or nothing if there is none."""
     if path.is_dir() and not path.is_symlink():

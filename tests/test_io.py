@@ -213,6 +213,25 @@ def test_a_job_is_not_both_resumed_and_replaced():
         io.check_resume(resume=True, overwrite=True)
 
 
+def test_a_place_with_or_without_its_folders_is_free(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path, "new", tmp_path / "no" / "where" / "a", "file"):
+        io.check_place(place)
+
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=r"file/a/b: cannot be written: Not a direct"):
+        io.check_place(tmp_path / "file" / "a" / "b")
+
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(OutputError, match=r"/a/b: cannot be written: Permission denie"):
+        io.check_place(tmp_path / "a" / "b")
+
+
 # === Digests ===
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import io
 from ..checkpoints import load
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, OutputError
 from ..model import Bert
 from ..task_model import build_task_model
 from ..tasks import Rows, Task, row_outputs, task_class, task_of
@@ -19,8 +19,9 @@ from ..tasks.frozen import FrozenModel
 from ..tasks.predictions import check_ending
 from ..training.settings import POLICIES, ComputeDtype
 from ..training.strategies import OneDevice
+from .fitting import fit_to_heads
+from .reading import that_apply, told_by_file, with_options
 from .results import METRICS, MODEL
-from .start import heads_of
 
 BATCH_SIZE = 64
 
@@ -58,9 +59,11 @@ def evaluate(
         file: of the kind that the model was trained on.
         output: a new folder for ``metrics.json``, the guesses and the task's reports.
         task: what to score, or its kind, if the model does not say it, or says
-            something else.
+            something else. If it does not name its classes either, they are those of
+            the GLUE task, or the numbers from 0.
         reading: options of the task that are others for this file, such as
-            ``{"text_column": "review"}``.
+            ``{"text_column": "review"}``. All else is read as in training, except for
+            what the file cannot have, such as columns in lines.
         max_length: most tokens of a row; by default that of the training.
         batch_size: rows at once.
         compute_dtype: arithmetic of the products.
@@ -71,18 +74,19 @@ def evaluate(
         The figures, as the task's official scorer gives them.
 
     Raises:
-        CheckpointError: the model is damaged, or has no head for the task.
+        CheckpointError: the model is damaged, or its head does not fit the task.
         ConfigError: the task has no such option.
         InputError: the file is not what it has to be, or has labels that the model
             does not know; the line is named.
         OutputError: ``output`` is taken, or cannot be written.
     """
     if output is not None:
-        io.refuse_existing(output, overwrite=overwrite)
+        _check_output(output, overwrite=overwrite)
     fitted = open_fitted(
-        source, task=task, reading=reading, dtype=POLICIES[compute_dtype]
+        source, file, task=task, reading=reading, dtype=POLICIES[compute_dtype]
     )
     examples = fitted.task.read(os.fspath(file))
+    fitted = fitted.told_by(examples)
     fitted.task.check(examples)
     guesses = fitted.guesses(
         examples, max_length=max_length, batch_size=batch_size, progress=progress
@@ -116,7 +120,7 @@ def predict(
         source, task, reading, max_length, batch_size, compute_dtype, overwrite,
             progress: see ``kbert.evaluate``.
         file: labels are not needed.
-        output: a file or a folder, as the task writes it.
+        output: a file or a folder, as the task writes it; folders above are made.
 
     Returns:
         How many examples there were; none is left out.
@@ -124,15 +128,23 @@ def predict(
     Raises:
         KbertError: as from ``kbert.evaluate``.
     """
-    io.refuse_existing(output, overwrite=overwrite)
+    _check_output(output, overwrite=overwrite)
     fitted = open_fitted(
-        source, task=task, reading=reading, dtype=POLICIES[compute_dtype]
+        source,
+        file,
+        task=task,
+        reading=reading,
+        gold=False,
+        dtype=POLICIES[compute_dtype],
     )
     check_ending(Path(output), fitted.task.prediction_endings)
     examples = fitted.task.read(os.fspath(file), gold=False)
+    fitted = fitted.told_by(examples)
     guesses = fitted.guesses(
         examples, max_length=max_length, batch_size=batch_size, progress=progress
     )
+    with io.writing(output):
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
     fitted.task.write(Path(output), examples, guesses)
     return len(examples)
 
@@ -150,6 +162,10 @@ class Fitted:
     bert: Bert
     task: Task
     longest: int
+
+    def told_by(self, examples: Sequence[Any]) -> "Fitted":
+        """The same, knowing what only the examples tell."""
+        return dataclasses.replace(self, task=told_by_file(self.task, examples))
 
     def guesses(
         self,
@@ -191,28 +207,28 @@ class Fitted:
 
 def open_fitted(
     source: str | os.PathLike[str],
+    file: str | os.PathLike[str] | None = None,
     *,
     task: Task | str | None = None,
     reading: Mapping[str, Any] | None = None,
+    gold: bool = True,
     dtype: str = "float32",
 ) -> Fitted:
     """Load a run's model, or any fine-tuned one, and the task that it is for.
 
     Args:
         source, task, reading: see ``kbert.evaluate``.
+        file: that the task is to read, if it is known.
+        gold: whether the file has to say what is right.
         dtype: Keras dtype policy.
     """
     path = Path(source)
     path = path / MODEL if (path / MODEL).is_dir() else path
     bert = load(path, dtype=dtype)
-    task = _with_options(_task(bert, task, where=path), reading or {})
-    for head in heads_of(task):
-        if head not in bert.heads:
-            raise CheckpointError(
-                f"has no head {head}, which the task {task.kind!r} reads",
-                where=path,
-                expected=f"one of {', '.join(bert.heads) or 'its own: it has none'}",
-            )
+    own, told = _task(bert, task, where=path), reading or {}
+    if file is not None and (task is None or isinstance(task, str)):
+        told = that_apply(own, told, file, gold=gold)
+    task = fit_to_heads(with_options(own, told), bert, where=path)
     if bert.tokenizer is None:
         raise CheckpointError("has no vocabulary, so it cannot read text", where=path)
     settings = bert.training.get("settings")
@@ -223,7 +239,10 @@ def open_fitted(
 
 def _task(bert: Bert, task: Task | str | None, *, where: Path) -> Task:
     if isinstance(task, str):
-        return task_class(task).from_dict({}, bert.labels)
+        own = bert.training.get("task")
+        if not isinstance(own, dict) or own.get("kind") != task:
+            return task_class(task)()
+        task = None
     try:
         return task or task_of(bert)
     except CheckpointError as error:
@@ -232,12 +251,13 @@ def _task(bert: Bert, task: Task | str | None, *, where: Path) -> Task:
         ) from error
 
 
-def _with_options(task: Task, reading: Mapping[str, Any]) -> Task:
-    known = [field.name for field in dataclasses.fields(task) if field.name != "labels"]
-    for name, value in reading.items():
-        if name not in known:
-            raise ConfigError(
-                f"{name}={value!r} has no meaning for the task {task.kind!r}",
-                expected=f"one of {', '.join(known)}",
-            )
-    return dataclasses.replace(task, **reading)
+def _check_output(output: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse, before anything is computed, what cannot be written to."""
+    if os.fspath(output) == "-":
+        raise OutputError(
+            "standard output is not written to",
+            where=output,
+            expected="the name of a file or a folder",
+        )
+    io.refuse_existing(output, overwrite=overwrite)
+    io.check_place(output)

@@ -19,6 +19,7 @@ from .table import read_csv, read_tsv
 
 __all__ = [
     "FORMATS",
+    "OBEYED",
     "Item",
     "ReaderOptions",
     "fingerprint_inputs",
@@ -55,7 +56,7 @@ _COLUMNS = (
     "ending_columns",
 )
 _TABLE = (*_COLUMNS, "header", "uneven_rows")
-_OBEYED = {
+OBEYED = {
     "lines": (),
     "conll": ("word_column", "tag_column"),
     "csv": _TABLE,
@@ -132,12 +133,12 @@ def input_format(path: str, format: str = "auto") -> str:
 
 def _check_options(path: str, format: str, options: ReaderOptions) -> None:
     for name in options.given():
-        if name not in _OBEYED[format]:
+        if name not in OBEYED[format]:
             raise ConfigError(
                 f"{name}={getattr(options, name)!r} has no meaning for {format} input",
                 where=display_name(path),
                 hint=f"Leave it out, or give another --format; it works with "
-                f"{', '.join(known for known in _OBEYED if name in _OBEYED[known])}.",
+                f"{', '.join(known for known in OBEYED if name in OBEYED[known])}.",
             )
 
 

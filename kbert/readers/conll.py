@@ -50,6 +50,19 @@ def read_conll(path: str, options: ReaderOptions) -> Iterator[Item]:
         yield sentence.item(document)
 
 
+def count_columns(path: str) -> int | None:
+    """The columns of the first word of a CoNLL file; ``None`` if it has no word.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    for _, line in numbered_lines(path):
+        columns = _split(line)
+        if columns and columns[0] != _DOCUMENT_START:
+            return len(columns)
+    return None
+
+
 class _Sentence:
     """The words seen since the last empty line."""
 

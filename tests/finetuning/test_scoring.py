@@ -111,6 +111,126 @@ def test_a_model_that_says_nothing_of_a_task_can_be_told_it(toy, learned, tmp_pa
     assert scored.figures == learned.metrics["dev"]
 
 
+@pytest.fixture
+def bare(learned, tmp_path):
+    """The trained model as others make them: no task, no names of its classes."""
+    bert = kbert.load(learned.path / "model")
+    kbert.save(dataclasses.replace(bert, training={}, labels=()), tmp_path / "bare")
+    return tmp_path / "bare"
+
+
+def test_classes_without_names_are_numbers(toy, learned, bare, tmp_path):
+    table = (toy / "dev.tsv").read_text()
+    (tmp_path / "numbers.tsv").write_text(
+        table.replace("\tyes", "\t1").replace("\tno", "\t0")
+    )
+    scored = kbert.evaluate(bare, tmp_path / "numbers.tsv", task="classify")
+
+    assert scored.figures == learned.metrics["dev"]
+    with pytest.raises(InputError, match=r"line \d+: unknown label '.*; exp.*: 0, 1"):
+        kbert.evaluate(bare, toy / "dev.tsv", task="classify")
+
+
+def test_classes_without_names_are_those_of_glue_if_it_has_as_many(
+    toy, learned, bare, tmp_path
+):
+    names = {"no": "entailment", "yes": "not_entailment"}  # in the order of RTE
+    rows = [row.split("\t") for row in (toy / "dev.tsv").read_text().splitlines()[1:]]
+    lines = [f"{text}\t{names[label]}\n" for text, label in rows]
+    (tmp_path / "dev.tsv").write_text("".join(["text\tlabel\n", *lines]))
+    how = {"task": "classify", "reading": {"glue": "RTE", "text_column": "text"}}
+    scored = kbert.evaluate(bare, tmp_path / "dev.tsv", **how)
+
+    assert scored.figures == {"accuracy": learned.metrics["dev"]["accuracy"]}
+    how["reading"]["glue"] = "MNLI"  # three classes
+    with pytest.raises(InputError, match="unknown label '.*entail.*'; exp.*: 0, 1"):
+        kbert.evaluate(bare, tmp_path / "dev.tsv", **how)
+
+
+def test_the_kind_of_task_that_a_model_has_anyway_changes_nothing(
+    toy, reviews, tmp_path
+):
+    assert (
+        kbert.evaluate(reviews, tmp_path / "reviews.tsv", task="classify").figures
+        == kbert.evaluate(reviews, tmp_path / "reviews.tsv").figures
+    )
+
+
+@pytest.fixture
+def reviews(toy, learned, tmp_path):
+    """The trained model, as if its texts had been in a column called review."""
+    table = (toy / "dev.tsv").read_text()
+    (tmp_path / "reviews.tsv").write_text(table.replace("text\t", "review\t"))
+    bert = kbert.load(learned.path / "model")
+    task = {**bert.training["task"], "text_column": "review"}
+    training = {**bert.training, "task": task}
+    kbert.save(dataclasses.replace(bert, training=training), tmp_path / "reviews")
+    return tmp_path / "reviews"
+
+
+def test_a_model_of_table_columns_reads_lines_too(toy, learned, reviews, tmp_path):
+    rows = (toy / "dev.tsv").read_text().splitlines()[1:]
+    texts = [row.partition("\t")[0] for row in rows]
+    (tmp_path / "lines.txt").write_text("\n".join(texts) + "\n")
+    kbert.predict(reviews, tmp_path / "lines.txt", tmp_path / "lines.jsonl")
+    kbert.predict(learned.path, toy / "dev.tsv", tmp_path / "table.jsonl")
+    labels = [one["label"] for one in records(tmp_path / "table.jsonl")]
+
+    assert [one["label"] for one in records(tmp_path / "lines.jsonl")] == labels
+    scored = kbert.evaluate(reviews, tmp_path / "reviews.tsv")
+    assert scored.figures == learned.metrics["dev"]
+    with pytest.raises(ConfigError, match="text_column='a' has no meaning for lines"):
+        kbert.predict(
+            reviews,
+            tmp_path / "lines.txt",
+            tmp_path / "other.jsonl",
+            reading={"text_column": "a"},
+        )
+    with pytest.raises(ConfigError, match="label_column='label' has no meaning"):
+        kbert.evaluate(reviews, tmp_path / "lines.txt")
+
+
+def test_a_head_of_another_size_is_named(toy, learned, tmp_path):
+    with pytest.raises(
+        CheckpointError,
+        match="model: its head sequence_classifier has 2 outputs; expected 1, as the "
+        "task 'regress' reads",
+    ):
+        kbert.predict(
+            learned.path, toy / "dev.tsv", tmp_path / "out.tsv", task="regress"
+        )
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_a_file_says_whether_questions_may_have_no_answer_if_the_model_does_not(
+    toy, tmp_path
+):
+    bert = kbert.with_heads(kbert.load(toy / "model"), {"span": 2})
+    kbert.save(bert, tmp_path / "foreign")
+    answers = [[{"text": "b", "answer_start": 2}], []]
+    questions = [
+        {"id": str(number), "question": "q", "answers": one}
+        for number, one in enumerate(answers)
+    ]
+    for name, asked in (("v1.json", questions[:1]), ("v2.json", questions)):
+        paragraph = {"context": "a b c d", "qas": asked}
+        content = {"data": [{"paragraphs": [paragraph]}]}
+        (tmp_path / name).write_text(json.dumps(content))
+
+    def figures(name, **reading):
+        scored = kbert.evaluate(
+            tmp_path / "foreign", tmp_path / name, task="qa", reading=reading
+        )
+        return scored.figures
+
+    assert "best_f1" in figures("v2.json")
+    assert "best_f1" not in figures("v1.json")
+    assert "best_f1" in figures("v1.json", version_2=True)
+    assert "best_f1" not in figures("v2.json", version_2=False)
+    none = figures("v2.json", null_threshold=-1e9)
+    assert (none["f1"], none["NoAns_f1"], none["HasAns_f1"]) == (50, 100, 0)
+
+
 def test_a_head_that_does_not_fit_the_task_is_named(toy, learned):
     with pytest.raises(
         CheckpointError,
@@ -164,15 +284,45 @@ def test_predictions_do_not_overwrite_a_file_unless_told(toy, learned, tmp_path)
     assert len(out.read_text().splitlines()) == 31
 
 
-def test_an_ending_that_cannot_be_written_is_refused_before_the_work(
-    learned, tmp_path, monkeypatch
-):
+@pytest.fixture
+def no_work(monkeypatch):
     def work(*_, **__):
         raise AssertionError("the model was asked")
 
     monkeypatch.setattr(scoring.Fitted, "guesses", work)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_an_ending_that_cannot_be_written_is_refused_before_the_work(learned, tmp_path):
     with pytest.raises(OutputError, match=r"out\.csv: .* written as \.csv; expected"):
         kbert.predict(learned.path, tmp_path / "absent.tsv", tmp_path / "out.csv")
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("-", "-: standard output is not written to; expected the name of a file"),
+        ("file/out.tsv", r"file/out\.tsv: cannot be written: Not a directory"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    toy, learned, tmp_path, monkeypatch, name, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=message):
+        kbert.predict(learned.path, toy / "dev.tsv", name)
+    with pytest.raises(OutputError, match=message):
+        kbert.evaluate(learned.path, toy / "dev.tsv", output=name)
+
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_above_the_predictions_are_made(toy, learned, tmp_path):
+    kbert.predict(learned.path, toy / "dev.tsv", tmp_path / "a" / "b" / "out.tsv")
+
+    assert len((tmp_path / "a" / "b" / "out.tsv").read_text().splitlines()) == 31
 
 
 def test_the_task_of_a_run_has_its_own_class(learned):

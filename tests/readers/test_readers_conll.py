@@ -118,6 +118,21 @@ def test_a_file_without_empty_lines_is_refused_before_memory_ends(
         read(tmp_path, "\na\nb\nc\nd\n")
 
 
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        ("\n-DOCSTART- -X- O\n\nEU  NNP B-ORG \n", 3),
+        ("New York\tB-LOC\nsaid\n", 2),
+        ("EU", 1),
+        ("\n-DOCSTART- -X-\n", None),
+    ],
+)
+def test_columns_are_those_of_the_first_word(tmp_path, content, count):
+    (tmp_path / "a.conll").write_text(content)
+
+    assert conll.count_columns(str(tmp_path / "a.conll")) == count
+
+
 # Sentences, tokens, documents: as published, see README.md of the data.
 PUBLISHED = {
     "conll2003/train.txt": (14041, 203621, 946),
