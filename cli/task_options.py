@@ -188,7 +188,7 @@ qa_options = with_options(
         _SKIP_BAD,
     )
 )
-# What may be another one for another file.
+# What may be another one for another file, or of a model that does not say it.
 reading_options = with_options(
     (
         *_CELLS,
@@ -198,7 +198,10 @@ reading_options = with_options(
         _WORD_COLUMN,
         _tag_column(),
         _DOCUMENT,
+        *_LABELS,
+        _SCHEME,
         *_WORDS,
+        _VERSION,
         *_ANSWERS,
         _SKIP_BAD,
     )
@@ -213,12 +216,16 @@ READING = (
     "uneven_rows",
     "ending_columns",
     "glue",
+    "multi_label",
+    "label_separator",
+    "scheme",
     "word_column",
     "tag_column",
     "document_column",
     "context",
     "stride",
     "strip_word_digits",
+    "version_2",
     "max_answer_length",
     "n_best",
     "doc_stride",
