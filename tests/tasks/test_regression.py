@@ -91,7 +91,7 @@ def test_predictions_have_a_row_for_each_example(file, tmp_path):
 
 
 def test_the_options_come_back_from_json():
-    task = Regression(glue="STS-B", header=False, label_column="4")
+    task = Regression(glue="STS-B", header=False, text_column="0", label_column="4")
     fields = json.loads(json.dumps(task.to_dict()))
 
     assert Regression.from_dict(fields, ()) == task
