@@ -87,3 +87,20 @@ def digests(run: Path) -> dict[str, str]:
         for path in sorted(kept)
         if path.is_file()
     }
+
+
+def assert_same_guesses(path: Path, other: Path) -> None:
+    """Compare two tables of a classifier: the same labels, probabilities to rounding.
+
+    Gold labels may be missing in one. The frozen graph rounds otherwise than the model.
+    """
+    rows, others = (
+        [line.split("\t")[-3:] for line in one.read_text().splitlines()]
+        for one in (path, other)
+    )
+    assert len(rows) == len(others) > 1
+    assert rows[0] == others[0] == ["label", "probability:no", "probability:yes"]
+    for row, reference in zip(rows[1:], others[1:], strict=True):
+        assert row[0] == reference[0]
+        for one, two in zip(row[1:], reference[1:], strict=True):
+            np.testing.assert_allclose(float(one), float(two), atol=1e-5)

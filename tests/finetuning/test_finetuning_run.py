@@ -182,11 +182,7 @@ def test_no_weights_are_scored_twice(toy, go, tmp_path, falling):
     assert done.metrics["best"]["step"] == 3
     guesses = tmp_path / "run" / "dev" / "predictions.tsv"
     kbert.predict(tmp_path / "run", toy / "dev.tsv", tmp_path / "again.tsv")
-    columns = [
-        [line.split("\t")[-3:] for line in path.read_text().splitlines()]
-        for path in (guesses, tmp_path / "again.tsv")
-    ]
-    assert columns[0] == columns[1]
+    runs.assert_same_guesses(guesses, tmp_path / "again.tsv")
 
 
 # Their rates are factors of the head's: with a tiny decay the lower ones stand still.

@@ -34,8 +34,8 @@ def test_reports_and_guesses_are_written_beside_the_figures(toy, learned, tmp_pa
 
     assert content.items() >= scored.figures.items()
     assert content["examples"] == 30
-    ours = (out / "predictions.tsv").read_text()
-    assert ours == (learned.path / "dev" / "predictions.tsv").read_text()
+    of_run = learned.path / "dev" / "predictions.tsv"
+    runs.assert_same_guesses(out / "predictions.tsv", of_run)
     with pytest.raises(OutputError, match="already exists"):
         kbert.evaluate(learned.path, toy / "dev.tsv", output=out)
     kbert.evaluate(learned.path, toy / "dev.tsv", output=out, overwrite=True)
