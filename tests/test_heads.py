@@ -86,7 +86,7 @@ def test_the_other_heads_are_one_dense_layer(tiny_config, encoder, randomize, na
 
 def test_dropout_of_a_head_is_active_only_in_training(tiny_config, encoder):
     config = dataclasses.replace(tiny_config, dropout=0.5)
-    head = build_head("span", encoder, config)
+    head = build_head("token_classifier", encoder, config)
     x = normal(2, 3, 12)
 
     np.testing.assert_array_equal(head(x), head(x, training=False))
