@@ -250,7 +250,7 @@ class MultipleChoice:
     def _check_known(self) -> None:
         """Raise ``ConfigError`` if options say of known files what is known of them."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name in ("text_pair_column", "header", "uneven_rows"):
+        for name in ("text_pair_column", "uneven_rows"):
             if (value := getattr(self, name)) != defaults[name]:
                 raise ConfigError(
                     f"{name}={value!r} without text_column and ending_columns",

@@ -36,7 +36,8 @@ GLUE_LABELS = {
 
 
 # What the official files say themselves.
-_SAID = ("text_pair_column", "label_column", "id_column", "header", "uneven_rows")
+# Whether they have a header is said too, but some have none: to say so is no mistake.
+_SAID = ("text_pair_column", "label_column", "id_column", "uneven_rows")
 
 
 class ReadsGlue(ReadsTable, Protocol):

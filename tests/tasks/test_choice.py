@@ -42,6 +42,7 @@ def test_codah_is_known_by_its_columns(file):
         ("a", ("b", "c", "", "d e"), 1),
         ("b", ("c", "d", "e", "a"), 0),
     ]
+    assert MultipleChoice(header=False).read(file(CODAH, "data.tsv")) == examples
 
 
 def test_json_lines_have_any_number_of_endings(file):
@@ -151,7 +152,6 @@ def test_a_prompt_without_endings_is_an_error():
     ("options", "message"),
     [
         ({"text_pair_column": "b"}, "text_pair_column='b' without text_column and end"),
-        ({"header": False}, "header=False without text_column and ending_columns"),
         ({"uneven_rows": "cut"}, "uneven_rows='cut' without text_column and ending"),
     ],
 )

@@ -208,7 +208,6 @@ def test_tables_of_another_shape_are_read_by_their_columns(file):
         ("text_pair_column", "b"),
         ("label_column", "c"),
         ("id_column", "d"),
-        ("header", False),
         ("uneven_rows", "cut"),
         ("format", "tsv"),
     ],
@@ -220,6 +219,14 @@ def test_official_files_say_themselves_what_they_hold(name, option, value):
 
     other = task_of(name, text_column="a", **{option: value})
     assert getattr(other, option) == value
+
+
+def test_a_file_without_a_header_may_be_called_so(file):
+    _, row, expected = FILES["CoLA/train.tsv"]
+
+    (example,) = task_of("CoLA", header=False).read(file("train.tsv", None, row))
+
+    assert (example.text, example.label) == (expected[0], expected[2])
 
 
 def test_lines_are_read_as_texts_if_they_are_asked_for(file):
