@@ -174,15 +174,17 @@ def with_options(options: Iterable[Callable[[Any], Any]]) -> Callable[[Any], Any
 
 @contextlib.contextmanager
 def warnings_in_one_line() -> Iterator[None]:
-    """Print our own warnings without the line of code that Python adds."""
+    """Print our own warnings, each once, without the line of code that Python adds."""
+    told = set()
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def showwarning(message: Any, category: type[Warning], *place: Any) -> None:
-            if issubclass(category, KbertWarning):
-                click.echo(str(message), err=True)
-            else:
+            if not issubclass(category, KbertWarning):
                 show(message, category, *place)
+            elif str(message) not in told:
+                told.add(str(message))
+                click.echo(str(message), err=True)
 
         warnings.showwarning = showwarning
         warnings.simplefilter("always", KbertWarning)

@@ -2,11 +2,18 @@
 
 import io
 import sys
+import warnings
 
 import click
 import pytest
 
-from kbert.cli.options import Several, StepBar, show_figures
+from kbert import KbertWarning
+from kbert.cli.options import (
+    Several,
+    StepBar,
+    show_figures,
+    warnings_in_one_line,
+)
 
 
 class Terminal(io.StringIO):
@@ -26,6 +33,16 @@ def test_the_bar_shows_step_figures_and_speed_on_a_terminal(monkeypatch):
     assert "6/10" in text or "5/10" in text or "4/10" in text
     assert "loss=2.500" in text
     assert "tokens/s=" in text
+
+
+def test_a_warning_is_told_once_in_a_command(capsys):
+    for _ in range(2):
+        with warnings_in_one_line():
+            for text in ("2 words are nothing", "3 words are nothing") * 2:
+                warnings.warn(text, KbertWarning, stacklevel=1)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["2 words are nothing", "3 words are nothing"] * 2
 
 
 def test_the_bar_begins_anew_with_the_steps(monkeypatch):
