@@ -9,9 +9,11 @@ Every figure has the same recipe on both sides. Needs ``KBERT_SHARED``.
 ``sst2-2000`` learns from the first 2,000 phrases of SST-2 only: there pretraining can
 show what 67,000 labels hide.
 
-``python benchmarks/bundled_model.py MODEL [PART]...``; a part is ``frozen`` or a set.
+``python benchmarks/bundled_model.py MODEL [PART]... [--learning-rate RATE]``; a part is
+``frozen`` or a set.
 """
 
+import argparse
 import itertools
 import json
 import statistics
@@ -30,7 +32,6 @@ from kbert.metrics.entities import score_entities
 from kbert.tasks import Task
 
 SEEDS = (1, 2, 3)
-LEARNING_RATE = 3e-4
 Figures = dict[str, list[dict[str, float]]]  # by what was measured, one a seed
 
 
@@ -83,10 +84,18 @@ SETS = {
 
 def main() -> None:
     """Measure the parts named on the command line, all by default."""
-    model, *parts = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    every = ["frozen", *SETS]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(every))
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    chosen = parser.parse_args()
     rows = []
-    for part in parts or ["frozen", *SETS]:
-        found = _frozen(model) if part == "frozen" else _fine_tuned(model, SETS[part])
+    for part in chosen.parts or every:
+        if part == "frozen":
+            found = _frozen(chosen.model)
+        else:
+            found = _fine_tuned(chosen.model, SETS[part], chosen.learning_rate)
         for name, figures in found.items():
             for figure in figures[0]:
                 values = [100 * one[figure] for one in figures]
@@ -98,13 +107,13 @@ def main() -> None:
     print(markdown(["", "mean ± sd", "seeds"], rows))
 
 
-def _fine_tuned(model: str, chosen: Set) -> Figures:
+def _fine_tuned(model: str, chosen: Set, learning_rate: float) -> Figures:
     found: Figures = {"pretrained": [], "random": []}
     data = shared_folder() / "data" / chosen.folder
     for seed in SEEDS:
         settings = kbert.FineTuningSettings(
             epochs=chosen.epochs,
-            learning_rate=LEARNING_RATE,
+            learning_rate=learning_rate,
             seed=seed,
             compute_dtype="bfloat16",
             keep="last",
@@ -165,7 +174,7 @@ def _probe(
 
     def features(sentences: Sequence[Any]) -> np.ndarray:
         words = [one.words for one in sentences]
-        return np.concatenate(extractor.fit(words).transform_words(words))
+        return np.concatenate(extractor.transform_words(words))
 
     tags = [tag for one in train for tag in one.tags]
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
