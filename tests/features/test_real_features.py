@@ -89,8 +89,13 @@ def items_of(found):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("pool", ["first", "last", "mean", "max"])
-@pytest.mark.parametrize(("layers", "numbers"), [(-1, [6]), ("-4:", [3, 4, 5, 6])])
+@pytest.mark.parametrize(
+    ("pool", "layers", "numbers"),
+    [
+        ("first", -1, [6]),
+        *((pool, "-4:", [3, 4, 5, 6]) for pool in ("first", "last", "mean", "max")),
+    ],
+)
 def test_word_vectors_equal_hidden_states_of_transformers(
     minilm, shared, pool, layers, numbers
 ):
