@@ -13,7 +13,6 @@ show what 67,000 labels hide.
 ``frozen`` or a set.
 """
 
-import argparse
 import itertools
 import json
 import statistics
@@ -23,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import keras
 import numpy as np
 from timing import markdown, shared_folder
@@ -82,20 +82,18 @@ SETS = {
 }
 
 
-def main() -> None:
-    """Measure the parts named on the command line, all by default."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model")
-    every = ["frozen", *SETS]
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(every))
-    parser.add_argument("--learning-rate", type=float, default=3e-4)
-    chosen = parser.parse_args()
+@click.command()
+@click.argument("model")
+@click.argument("parts", nargs=-1, type=click.Choice(["frozen", *SETS]))
+@click.option("--learning-rate", default=3e-4, show_default=True)
+def main(model: str, parts: tuple[str, ...], learning_rate: float) -> None:
+    """Print a table: a row for each figure of each part, of all parts by default."""
     rows = []
-    for part in chosen.parts or every:
+    for part in parts or ("frozen", *SETS):
         if part == "frozen":
-            found = _frozen(chosen.model)
+            found = _frozen(model)
         else:
-            found = _fine_tuned(chosen.model, SETS[part], chosen.learning_rate)
+            found = _fine_tuned(model, SETS[part], learning_rate)
         for name, figures in found.items():
             for figure in figures[0]:
                 values = [100 * one[figure] for one in figures]
