@@ -24,6 +24,19 @@ RUNS = "runs"
 # Devlin et al. 2019, appendix A.3.
 GRID_RATES = (5e-5, 3e-5, 2e-5)
 GRID_BATCH_SIZES = (16, 32)
+_CARD = "README.md"
+_OF_SEVERAL = """
+## Of several runs
+
+This is the best of {count} on the held-out file, which flatters it:
+
+| learning rate | batch size | seed | {figure} |
+|---|---|---|---|
+{rows}
+"""
+_OF_SEEDS = """
+Mean and standard deviation of the {count} seeds: {mean:.4f} ± {deviation:.4f}.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +104,7 @@ def search(
         task, model, train, dev, settings, resume, overwrite, progress: see
             ``kbert.finetune``.
         output: a folder for ``runs/``; and, of the best run, ``model/`` and ``dev/``.
+            The model card there has the main figure of every run.
             ``metrics.json`` has the figures of all runs and, of several seeds, their
             mean and their standard deviation (of a sample), if all runs have them:
             entity types that are not in ``dev`` have an F1 only where they are guessed.
@@ -130,6 +144,8 @@ def search(
             for part in (MODEL, DEV):
                 io.copy_folder(folder / RUNS / name / part, folder / part)
             metrics = _metrics(runs, winner, seeds=seeds)
+            card = folder / MODEL / _CARD
+            io.write_text(card, card.read_text("utf-8") + _of_several(metrics, seeds))
             io.write_json(folder / METRICS, metrics)
         metrics = read_json_object(folder / METRICS)
         bert = load(folder / MODEL)
@@ -211,6 +227,21 @@ def _metrics(
     if len(seeds) > 1:
         content |= _spread([runs.metrics(settings)["dev"] for settings in seeds])
     return content
+
+
+def _of_several(metrics: Mapping[str, Any], seeds: Sequence[FineTuningSettings]) -> str:
+    """What a model card has to say besides the figures of the best run."""
+    name = metrics["main_figure"]
+    rows = [
+        f"| {run['learning_rate']:g} | {run['batch_size']} | {run['seed']} "
+        f"| {run['dev'][name]:.4f} |"
+        for run in metrics["runs"]
+    ]
+    text = _OF_SEVERAL.format(count=len(rows), figure=name, rows="\n".join(rows))
+    if len(seeds) > 1:
+        mean, deviation = metrics["mean"][name], metrics["standard_deviation"][name]
+        text += _OF_SEEDS.format(count=len(seeds), mean=mean, deviation=deviation)
+    return text
 
 
 def _spread(figures: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:

@@ -108,6 +108,22 @@ def test_the_best_on_dev_is_kept_with_all_figures(stopped_at):
         assert (done.path / part).read_bytes() == (run / part).read_bytes()
 
 
+def test_the_card_of_the_best_shows_the_others_and_their_spread(stopped_at):
+    done, _, _ = stopped_at
+    metrics = done.metrics
+    card = (done.path / "model" / "README.md").read_text()
+    run = (done.path / metrics["best"]["run"] / "model" / "README.md").read_text()
+
+    assert card.startswith(run)
+    for one in metrics["runs"]:
+        row = [f"{one['learning_rate']:g}", "4", str(one["seed"])]
+        assert f"| {' | '.join(row)} | {one['dev']['accuracy']:.4f} |" in card
+    mean, spread = (
+        metrics[name]["accuracy"] for name in ("mean", "standard_deviation")
+    )
+    assert f"of the 2 seeds: {mean:.4f} ± {spread:.4f}." in card
+
+
 def test_a_finished_search_stays_as_it_is(stopped_at, go_all):
     done, _, _ = stopped_at
     seen = []
