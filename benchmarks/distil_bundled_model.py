@@ -104,20 +104,17 @@ def _training(
 def _student(bert: kbert.Bert, width: int) -> TrainingModel:
     """The pretraining model, with the last layer everywhere and two more outputs."""
     inputs = encoder_inputs()
-    inputs |= {
-        name: keras.Input(shape, dtype=kind, name=name)
-        for name, shape, kind in (
-            ("mask_positions", (None,), "int32"),
-            ("word_positions", (None,), "int32"),
-        )
+    read = bert.encoder(inputs)
+    positions = {
+        name: keras.Input((None,), dtype="int32", name=name)
+        for name in ("mask_positions", "word_positions")
     }
-    layers = _layers(bert, inputs)
-    vectors, middle = layers[-1], layers[len(layers) // 2 - 1]  # [B, T, H]
-    pooled = bert.encoder.get_layer("pooler")(vectors)
-    hidden = _Gather()(vectors, inputs["mask_positions"])
+    middle = read["hidden_states"][bert.config.num_layers // 2]  # [B, T, H]
+    vectors, pooled = read["hidden_states"][-1], read["pooled_output"]
+    hidden = _Gather()(vectors, positions["mask_positions"])
     words = [
         keras.layers.Dense(width // len(TEACHER_LAYERS), dtype="mixed_bfloat16")(
-            _Gather()(layer, inputs["word_positions"])
+            _Gather()(layer, positions["word_positions"])
         )
         for layer in (middle, vectors)
     ]
@@ -128,7 +125,7 @@ def _student(bert: kbert.Bert, width: int) -> TrainingModel:
         "words": ops.cast(ops.concatenate(words, axis=-1), "float32"),
         "texts": ops.cast(keras.layers.Reshape((TEXTS, width))(texts), "float32"),
     }
-    student = TrainingModel(inputs, outputs)
+    student = TrainingModel({**inputs, **positions}, outputs)
     expected = MASKING.mask_rate * bert.config.max_sequence_length / 2
     student.know(
         {
@@ -141,17 +138,6 @@ def _student(bert: kbert.Bert, width: int) -> TrainingModel:
         {"masked_lm": expected, "next_sentence": 1.0, "words": 20.0, "texts": 1.0},
     )
     return student
-
-
-def _layers(bert: kbert.Bert, inputs: dict[str, Any]) -> list[Any]:
-    """float ``[B, T, H]`` of each layer."""
-    encoder = bert.encoder
-    x = encoder.get_layer("embeddings")(inputs["token_ids"], inputs["segment_ids"])
-    found = []
-    for number in range(1, bert.config.num_layers + 1):
-        x = encoder.get_layer(f"layer_{number}")(x, inputs["padding_mask"])
-        found.append(x)
-    return found
 
 
 @keras.saving.register_keras_serializable(package="kbert_benchmarks")

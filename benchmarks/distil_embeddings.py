@@ -10,12 +10,12 @@ scaled to their size, replace these.
 
 import keras
 import numpy as np
+from distil_teacher import TEACHER_LAYERS
 
 import kbert
 
 # Of each kind, by how much it counts; each has variance 1 before.
 SHARES = {"embedding": 1.0, "middle": 0.5, "last": 1.0, "own": 1.0}
-_LAYERS = "3,6"
 
 
 def take_up(student: kbert.Bert, source: str) -> None:
@@ -24,7 +24,7 @@ def take_up(student: kbert.Bert, source: str) -> None:
     own = np.asarray(variable, np.float32)
     pieces = [str(token) for token in student.tokenizer.vocabulary.tokens]
     embedded, known = _embedded(pieces, kbert.load(source))
-    extractor = kbert.FeatureExtractor(source, layers=_LAYERS, compute_dtype="float32")
+    extractor = kbert.FeatureExtractor(source, layers=TEACHER_LAYERS)
     bodies = [piece.removeprefix("##") for piece in pieces]
     read = extractor.fit(["a text"]).transform(bodies)
     middle, last = np.split(np.asarray(read, np.float32), 2, axis=1)

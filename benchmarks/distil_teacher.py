@@ -40,9 +40,8 @@ class Teacher:
     """Gives the vectors of all words of rows that another vocabulary made."""
 
     def __init__(self, source: str, student: kbert.Bert) -> None:
-        layers = ",".join(map(str, TEACHER_LAYERS))
         self._extractor = kbert.FeatureExtractor(
-            source, layers=layers, compute_dtype="bfloat16"
+            source, layers=TEACHER_LAYERS, compute_dtype="bfloat16"
         ).fit(["a text"])
         self.width = self._extractor.n_features_out_
         vocabulary = student.tokenizer.vocabulary
