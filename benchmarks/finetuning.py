@@ -4,7 +4,9 @@ Same recipe on both sides: AdamW with bias correction, decay 0.01, warm-up 10 %,
 decay, gradient norm 1, bfloat16 products; mean ± standard deviation over seeds. Times
 are from files to figures, without imports; the sides take turns, a process each run.
 
-``python benchmarks/finetuning.py [--seeds N] [SET]...``, see finetuning_sets.py.
+``python benchmarks/finetuning.py [--seeds N] [--runs FILE] [SET]...``, see
+finetuning_sets.py. Runs kept in FILE are not made again, so that sets of an hour and
+more may be measured in parts.
 """
 
 import json
@@ -25,20 +27,24 @@ SIDES = ("kbert", "peer")
 
 @click.command()
 @click.option("--seeds", default=3, show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    help="What was measured, a line each run: read, then added to.",
+)
 @click.argument("names", nargs=-1, type=click.Choice(list(SETS)))
-def main(seeds: int, names: tuple[str, ...]) -> None:
+def main(seeds: int, runs: Path | None, names: tuple[str, ...]) -> None:
     """Print a table: a row for each figure of each set."""
-    rows = [row for name in names or SETS for row in _measured(name, seeds)]
+    rows = [row for name in names or SETS for row in _measured(name, seeds, runs)]
     head = ["set, figure", "kbert", "PyTorch", "difference", "time, PyTorch = 1"]
     print(markdown(head, rows))
 
 
-def _measured(name: str, seeds: int) -> list[list[str]]:
+def _measured(name: str, seeds: int, kept: Path | None) -> list[list[str]]:
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     for seed in range(1, seeds + 1):
         for side in SIDES:
-            runs[side].append(_run(side, name, seed))
-            print(name, seed, side, json.dumps(runs[side][-1]), file=sys.stderr)
+            runs[side].append(_kept(kept, name, seed, side))
     times = [sum(one["seconds"] for one in runs[side]) for side in SIDES]
     rows = []
     for figure in runs["kbert"][0]["figures"]:
@@ -62,6 +68,21 @@ def _measured(name: str, seeds: int) -> list[list[str]]:
 def _percent(run: dict[str, Any], figure: str) -> float:
     value = run["figures"][figure]
     return value if figure == "exact" or value > 1 else 100 * value
+
+
+def _kept(kept: Path | None, name: str, seed: int, side: str) -> dict[str, Any]:
+    """The run as the file has it; else made now, told, and added to the file."""
+    own = {"set": name, "seed": seed, "side": side}
+    lines = kept.read_text("utf-8").splitlines() if kept and kept.exists() else []
+    for run in map(json.loads, lines):
+        if own.items() <= run.items():
+            return run
+    run = own | _run(side, name, seed)
+    print(json.dumps(run), file=sys.stderr)
+    if kept:
+        with open(kept, "a", encoding="utf-8") as file:
+            print(json.dumps(run), file=file)
+    return run
 
 
 def _run(side: str, name: str, seed: int) -> dict[str, Any]:
