@@ -26,7 +26,8 @@ class AdamW(keras.optimizers.Optimizer):
     Args:
         learning_rate: a number or a schedule.
         weight_decay: times the learning rate; not for biases and normalisations.
-        beta_1, beta_2, epsilon: of Adam.
+        beta_1, beta_2: of Adam.
+        epsilon: added to the root of the velocity, after its correction.
         bias_correction: whether the first steps are scaled up. The original's
             pretraining does not; small fine-tuning sets need it.
         global_clipnorm: largest norm of all gradients together; ``None`` for any.
@@ -38,8 +39,10 @@ class AdamW(keras.optimizers.Optimizer):
     Source:
         google-research/bert ``optimization.py``; Loshchilov and Hutter 2019,
         arXiv:1711.05101; bias correction: Mosbach et al. 2021, arXiv:2006.04884.
-        Differs: keras.optimizers.AdamW always corrects, and under a strategy clips
-        each device's gradient before they are summed; here the sum is clipped.
+        Differs: keras.optimizers.AdamW always corrects, adds epsilon before that (in
+        the first hundred steps it slows down what has small gradients), and under a
+        strategy clips each device's gradient before they are summed; here the sum is
+        clipped.
     """
 
     def __init__(
@@ -137,7 +140,6 @@ class AdamW(keras.optimizers.Optimizer):
                 gradient,
                 AdamStep(*numbers),
                 betas=betas,
-                epsilon=self.epsilon,
                 decayed=decayed,
             )
 
@@ -154,17 +156,26 @@ class AdamW(keras.optimizers.Optimizer):
         if self.global_clipnorm:
             norm = ops.sqrt(squared_norm)
             scale = self.global_clipnorm / ops.maximum(norm, self.global_clipnorm)
-        adam_rate = rate * self._correction() if self.bias_correction else rate
-        return AdamStep(adam_rate, rate * (self.weight_decay or 0.0), scale, go)
+        # Both moments are corrected through two numbers, not one by one: of
+        # m / first / (sqrt(v / second) + epsilon).
+        first, second = self._corrections()
+        root = ops.sqrt(second)
+        decay = rate * (self.weight_decay or 0.0)
+        return AdamStep(rate * root / first, decay, self.epsilon * root, scale, go)
 
     def _get_current_learning_rate(self) -> Tensor:
         return rate_of_step(self, super()._get_current_learning_rate)
 
-    def _correction(self) -> Tensor:
+    def _corrections(self) -> tuple[Tensor, Tensor]:
+        """What part of their full size momentum and velocity have by now."""
+        if not self.bias_correction:
+            return ops.ones((), "float32"), ops.ones((), "float32")
         number = ops.cast(self.iterations, "float32") + 1
-        first = 1 - ops.power(ops.cast(self.beta_1, "float32"), number)
-        second = 1 - ops.power(ops.cast(self.beta_2, "float32"), number)
-        return ops.sqrt(second) / first
+        first, second = (
+            1 - ops.power(ops.cast(beta, "float32"), number)
+            for beta in (self.beta_1, self.beta_2)
+        )
+        return first, second
 
     def _accumulated(
         self, grads: list[Tensor], places: list[int]

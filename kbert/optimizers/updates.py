@@ -15,12 +15,14 @@ class AdamStep(NamedTuple):
     Args:
         learning_rate: of the Adam part, bias correction included.
         decay_rate: of the weight decay: learning rate times decay.
+        epsilon: added to the root of the velocity, which is not corrected.
         scale: what gradients are multiplied by.
         go: bool, false to leave everything as it is.
     """
 
     learning_rate: Tensor
     decay_rate: Tensor
+    epsilon: Tensor
     scale: Tensor
     go: Tensor
 
@@ -85,19 +87,16 @@ def adam(
     step: AdamStep,
     *,
     betas: tuple[float, float],
-    epsilon: float,
     decayed: bool,
 ) -> None:
     """One step of one variable and of its two moments, in place."""
     if keras.backend.backend() == "tensorflow":
-        _adam_in_place(
-            variable, momentum, velocity, gradient, step, betas, epsilon, decayed
-        )
+        _adam_in_place(variable, momentum, velocity, gradient, step, betas, decayed)
         return
     gradient = ops.cast(gradient, variable.dtype) * step.scale
     moved = momentum + (gradient - momentum) * (1 - betas[0])
     squared = velocity + (ops.square(gradient) - velocity) * (1 - betas[1])
-    change = step.learning_rate * moved / (ops.sqrt(squared) + epsilon)
+    change = step.learning_rate * moved / (ops.sqrt(squared) + step.epsilon)
     change = change + step.decay_rate * variable if decayed else change
     news = moved, squared, variable - change
     for own, new in zip((momentum, velocity, variable), news, strict=True):
@@ -111,7 +110,6 @@ def _adam_in_place(
     gradient: Tensor,
     step: AdamStep,
     betas: tuple[float, float],
-    epsilon: float,
     decayed: bool,
 ) -> None:
     import tensorflow as tf
@@ -129,7 +127,7 @@ def _adam_in_place(
             lr=step.learning_rate,
             beta1=betas[0],
             beta2=betas[1],
-            epsilon=epsilon,
+            epsilon=step.epsilon,
             grad=tf.cast(gradient, variable.dtype) * step.scale,
         )
         return tf.constant(True)
