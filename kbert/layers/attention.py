@@ -86,8 +86,8 @@ class SelfAttention(keras.layers.Layer):
         width = x.shape[-1]
         kernel, bias = self.query_key_value.kernel, self.query_key_value.bias
         rows = fast.gather_rows(x, positions, padding_mask)
-        queries = fast.dense(rows, kernel[:, :width], bias[:width])
-        others = fast.dense(x, kernel[:, width:], bias[width:])
+        queries = fast.dense(rows, kernel[:, :width], bias[:width], training=training)
+        others = fast.dense(x, kernel[:, width:], bias[width:], training=training)
         return [
             *fast.split_heads(queries, positions, parts=("query",), **how),
             *fast.split_heads(others, padding_mask, parts=("key", "value"), **how),

@@ -49,7 +49,8 @@ class Dense(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         flat = x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
-        y = self._activate(fast.dense(flat, self.kernel, self.bias), bool(training))
+        y = fast.dense(flat, self.kernel, self.bias, training=bool(training))
+        y = self._activate(y, bool(training))
         if len(x.shape) == 2:
             return y
         return ops.reshape(y, (*ops.shape(x)[:-1], self.units))

@@ -7,17 +7,44 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from .backend import Tensor, kernel, on_tensorflow
+from .backend import Tensor, as_tensor, kernel, on_tensorflow
 
 
-def dense(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """``x @ kernel + bias`` for float ``[rows, in]`` → ``[rows, out]``."""
-    if on_tensorflow():
-        import tensorflow as tf
+def dense(x: Tensor, kernel: Tensor, bias: Tensor, *, training: bool = False) -> Tensor:
+    """``x @ kernel + bias`` for float ``[rows, in]`` → ``[rows, out]``.
 
-        # tf.add for the bias, or a 3-D x, is not fused and costs half of the speed.
-        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
-    return ops.add(ops.matmul(x, kernel), bias)
+    ``training`` sums the slope of the bias in float32; without it the op stays one that
+    a frozen graph can fuse with what follows.
+    """
+    if not on_tensorflow():
+        return ops.add(ops.matmul(x, kernel), bias)
+    if training:
+        return _dense_with_slopes(x, as_tensor(kernel), as_tensor(bias))
+    return _dense(x, kernel, bias)
+
+
+def _dense(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    import tensorflow as tf
+
+    # tf.add for the bias, or a 3-D x, is not fused and costs half of the speed.
+    return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
+@ops.custom_gradient
+def _dense_with_slopes(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    import tensorflow as tf
+
+    def backward(upstream: Tensor) -> tuple[Tensor, ...]:
+        # TensorFlow's own slope of a bias adds up bfloat16 in bfloat16, which was a
+        # quarter off for 8,192 rows. A product sums in float32, in half of the time.
+        ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
+        return (
+            tf.matmul(upstream, kernel, transpose_b=True),
+            tf.matmul(x, upstream, transpose_a=True),
+            tf.matmul(ones, upstream)[0],
+        )
+
+    return _dense(x, kernel, bias), backward
 
 
 def gelu(x: Tensor, *, approximate: bool, training: bool = False) -> Tensor:

@@ -17,6 +17,44 @@ def test_dense_is_product_plus_bias(way):
     np.testing.assert_allclose(y, x @ kernel + bias, atol=1e-6)
 
 
+@ways
+def test_dense_while_training_has_tensorflow_s_value_and_gradients(way):
+    given = [normal(5, 3), normal(3, 4, seed=1), normal(4, seed=2)]
+    upstream = normal(5, 4, seed=3)
+    result = value_and_gradients(
+        way,
+        lambda *arrays: fast.dense(*arrays, training=True),
+        *given,
+        upstream=upstream,
+    )
+    expected = value_and_gradients(
+        lambda function: function,
+        lambda x, kernel, bias: tf.matmul(x, kernel) + bias,
+        *(one.astype("float64") for one in given),
+        upstream=upstream,
+    )
+
+    assert_close(result, expected)
+
+
+# A sum in bfloat16 stops growing at 256 times what is added. In float32 it is rounded
+# once, at its end.
+@ways
+def test_dense_while_training_adds_the_slopes_of_the_bias_in_float32(way):
+    rows = 8192
+    upstream = tf.cast(1 + normal(rows, 4), "bfloat16")
+    given = [tf.cast(normal(*shape), "bfloat16") for shape in ((rows, 3), (3, 4), (4,))]
+    _, slopes = value_and_gradients(
+        way,
+        lambda *arrays: fast.dense(*arrays, training=True),
+        *given,
+        upstream=upstream,
+    )
+
+    expected = tf.cast(upstream, "float64").numpy().sum(axis=0)
+    np.testing.assert_allclose(slopes[2], expected, rtol=2**-8)
+
+
 # Φ(1) = 0.8413447 and Φ(2) = 0.9772499, from any table of the normal distribution.
 @ways
 def test_gelu_is_x_times_the_normal_distribution_function(way):
