@@ -150,7 +150,7 @@ def read(folder: Path) -> Checkpoint:
         copies={
             copy: place for copy, place in _COPIES.items() if place[0] in source.entries
         },
-        tokenizer=read_tokenizer(folder),
+        tokenizer=read_tokenizer(folder, fields),
         labels=() if placeholders else classes,
     )
 
