@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -141,6 +141,26 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool = False) ->
             hint="Choose another output, or replace it with --overwrite "
             "(overwrite=True in Python).",
         )
+
+
+def refuse_inputs_inside(
+    output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]
+) -> None:
+    """Raise ``OutputError`` if replacing ``output`` would delete what is read.
+
+    Args:
+        output: that is to be replaced.
+        inputs: files and folders; names of anything else, such as ``"-"``, are ignored.
+    """
+    folder = Path(output).resolve()
+    for name in inputs:
+        path = Path(name)
+        if path.exists() and path.resolve().is_relative_to(folder):
+            raise OutputError(
+                "is read, and --overwrite (overwrite=True in Python) would delete it",
+                where=path,
+                hint=f"It is in {os.fspath(output)}: choose another output.",
+            )
 
 
 def check_resume(*, resume: bool, overwrite: bool) -> None:

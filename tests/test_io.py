@@ -213,6 +213,18 @@ def test_a_job_is_not_both_resumed_and_replaced():
         io.check_resume(resume=True, overwrite=True)
 
 
+def test_what_is_read_is_not_in_what_is_to_be_replaced(tmp_path):
+    inside, beside = tmp_path / "out" / "in", tmp_path / "output.txt"
+    inside.mkdir(parents=True)
+    beside.write_text("")
+    (tmp_path / "link").symlink_to(inside)
+    io.refuse_inputs_inside(tmp_path / "out", [beside, "-", tmp_path / "out" / "no"])
+
+    for path in (inside, tmp_path / "link", tmp_path / "out"):
+        with pytest.raises(OutputError, match="is read, and --overwrite .* delete it"):
+            io.refuse_inputs_inside(tmp_path / "out", [beside, path])
+
+
 def test_a_place_with_or_without_its_folders_is_free(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")

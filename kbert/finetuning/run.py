@@ -17,6 +17,7 @@ from ..optimizers import AdamW
 from ..task_model import build_task_model
 from ..tasks import Rows, Task, steps_per_epoch
 from ..training.folder import describe, held, weights_digest
+from ..training.memory import naming_full_memory
 from ..training.recorder import Rhythm
 from ..training.settings import POLICIES, check_division
 from ..training.strategies import Devices, open_devices, stop_together
@@ -75,6 +76,8 @@ def finetune(
         KbertWarning: the newest checkpoint is damaged; the one before is used.
     """
     run, settings = Path(output), settings or FineTuningSettings()
+    if overwrite:
+        io.refuse_inputs_inside(run, [model, train, *(() if dev is None else (dev,))])
     devices = open_devices(settings.strategy, devices=settings.devices)
     check_division(settings, devices.replicas)
     for name in ("patience", "evaluate_every"):
@@ -86,7 +89,7 @@ def finetune(
         stop_between_steps(_GO_ON) as check_stop,
     ):
         keras.utils.set_random_seed(settings.seed)
-        with devices.scope(), devices.naming_lost_hosts():
+        with devices.scope(), devices.naming_lost_hosts(), naming_full_memory():
             bert = starting_model(
                 model, task, settings, dtype=POLICIES[settings.compute_dtype]
             )

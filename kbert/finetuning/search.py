@@ -117,6 +117,8 @@ def search(
         KbertError: as from ``kbert.finetune``.
     """
     folder, settings = Path(output), settings or FineTuningSettings()
+    if overwrite:
+        io.refuse_inputs_inside(folder, [model, train, dev])
     grid = tried.grid(settings)
     # Before anything is computed: later no CPU is made into several devices.
     if open_devices(settings.strategy, devices=settings.devices).hosts > 1:

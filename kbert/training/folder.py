@@ -24,9 +24,10 @@ _OWN = ".kbert-"
 def held(
     run: Path, *, resume: bool, overwrite: bool, write: bool = True
 ) -> Iterator[None]:
-    """Hold the folder for this process, ready for a run to begin or to go on.
+    """Hold the folder for this process, if a run may begin or go on there.
 
-    To resume where no run has begun is to begin one: a run can be killed at once.
+    To resume where no run has begun is to begin one: a run can be killed at once. What
+    is to be replaced stays until ``describe``, when all else has been checked.
 
     Args:
         run: the folder.
@@ -46,8 +47,8 @@ def held(
         run.mkdir(parents=True, exist_ok=True)
     try:
         with io.lock(run):
-            if not (resume and (run / _RUN).exists()):
-                _make_room(run, overwrite=overwrite)
+            if not (overwrite or (resume and (run / _RUN).exists())):
+                _refuse_existing(run)
             io.remove_temporaries(run)
             io.remove_temporaries(run / FOLDER)
             yield
@@ -59,8 +60,10 @@ def held(
 def describe(run: Path, what: Mapping[str, Any], *, resume: bool, write: bool) -> None:
     """Write down what the run is, or check that it is still that.
 
+    A run that is not resumed begins here: whatever else is in the folder is deleted.
+
     Args:
-        run: the folder.
+        run: the folder, which is ``held``.
         what: everything that decides what the run computes.
         resume: whether an older description counts.
         write: whether this host writes files.
@@ -73,6 +76,9 @@ def describe(run: Path, what: Mapping[str, Any], *, resume: bool, write: bool) -
         hint = "Resume with the settings that it began with, or start another run."
         check_same(read_json_object(path), _as_json(what), where=run, hint=hint)
     elif write:
+        # What makes it a run goes first: a kill between leaves no half of one.
+        for entry in sorted(_entries(run), key=lambda one: one != path):
+            io.remove(entry)
         io.write_json(path, what)
 
 
@@ -100,10 +106,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _make_room(run: Path, *, overwrite: bool) -> None:
-    """Delete what stands in the folder, or raise if that is not wanted."""
-    entries = [one for one in run.iterdir() if not one.name.startswith(_OWN)]
-    if entries and not overwrite:
+def _refuse_existing(run: Path) -> None:
+    if entries := _entries(run):
         known = (run / _RUN).exists()
         raise OutputError(
             "holds a run" if known else f"holds {entries[0].name!r}, and no run",
@@ -111,9 +115,10 @@ def _make_room(run: Path, *, overwrite: bool) -> None:
             hint=("Go on with --resume, " if known else "Choose another output, ")
             + "or replace it with --overwrite (resume=True, overwrite=True in Python).",
         )
-    # What makes it a run goes first: a kill between leaves no half of one.
-    for entry in sorted(entries, key=lambda one: one.name != _RUN):
-        io.remove(entry)
+
+
+def _entries(run: Path) -> list[Path]:
+    return [one for one in run.iterdir() if not one.name.startswith(_OWN)]
 
 
 def _as_json(value: Any) -> Any:

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 import kbert
-from kbert import CheckpointError, ConfigError, InputError, OutputError, TrainingError
+from kbert import (
+    CheckpointError,
+    ConfigError,
+    InputError,
+    KbertError,
+    OutputError,
+    TrainingError,
+)
 from kbert.finetuning import job
 from kbert.model import model_variables
 from kbert.tasks import task_of
@@ -301,6 +308,32 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "nowhere"}, "nowhere"),
+        ({"max_length": 25}, "max_length=25"),
+        ({"freeze_layers": 2}, "freeze_layers=2"),
+    ],
+)
+def test_a_run_is_replaced_only_by_one_that_can_be(go, whole_run, changes, message):
+    before = runs.digests(whole_run)
+    with pytest.raises(KbertError, match=message):
+        go(whole_run, **changes, overwrite=True)
+
+    assert runs.digests(whole_run) == before
+
+
+@pytest.mark.parametrize("name", ["model", "train", "dev"])
+def test_what_a_run_reads_is_not_replaced(go, whole_run, name):
+    before = runs.digests(whole_run)
+    places = {"model": "model", "train": "dev/predictions.tsv", "dev": "log.jsonl"}
+    with pytest.raises(OutputError, match="is read, and --overwrite"):
+        go(whole_run, **{name: whole_run / places[name]}, overwrite=True)
+
+    assert runs.digests(whole_run) == before
 
 
 def test_a_run_does_not_overwrite_another_unless_told(go, whole_run, tmp_path):
