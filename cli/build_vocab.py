@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kbert import io
+from kbert.errors import OutputError
+
 from .options import ItemBar, overwrite_option
 from .quiet import import_tensorflow
 
@@ -72,12 +75,14 @@ def build_vocab(
       kbert build-vocab reports/*.txt --extend my-bert/vocab.txt --size 35000 -o new.txt
     """
     import_tensorflow()
-    from kbert import io
     from kbert.vocabulary import Vocabulary
-    from kbert.vocabulary_training import count_words, learn_vocabulary
+    from kbert.vocabulary_training import check_size, count_words, learn_vocabulary
 
-    io.refuse_existing(output, overwrite=overwrite)
+    _check_output(output, overwrite=overwrite)
+    if overwrite:
+        io.refuse_inputs_inside(output, corpus)
     old = Vocabulary.from_file(extend) if extend else None
+    check_size(size, extend=old)
     if lowercase is None:
         lowercase = not (old and old.is_cased)
     with ItemBar(None) as progress:
@@ -87,8 +92,18 @@ def build_vocab(
     vocabulary = learn_vocabulary(
         counts, size=size, extend=old, min_character_count=min_character_count
     )
+    with io.writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
     vocabulary.save(output)
     _report(output, vocabulary, counts, size=size, lowercase=lowercase)
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuse, before the corpus is read, what cannot be written to."""
+    io.check_place(output)
+    if output.is_dir():
+        raise OutputError("is a folder", where=output, expected="the name of a file")
+    io.refuse_existing(output, overwrite=overwrite)
 
 
 def _report(

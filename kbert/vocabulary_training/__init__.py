@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from ..vocabulary import Vocabulary
 from .counting import WordCounts, count_words
-from .learning import character_limit, learn_vocabulary
+from .learning import character_limit, check_size, learn_vocabulary
 
 __all__ = [
     "WordCounts",
     "build_vocabulary",
     "character_limit",
+    "check_size",
     "count_words",
     "learn_vocabulary",
 ]
@@ -40,14 +41,16 @@ def build_vocabulary(
 
     Raises:
         InputError: the corpus cannot be read, or holds no word.
-        ConfigError: ``size`` is too small.
+        ConfigError: ``size`` is too small; if it has no place for the special tokens
+            (or those of ``extend``), this is told before the corpus is read.
 
     Example:
         >>> from pathlib import Path
         >>> _ = Path("three.txt").write_text("ab ab abc")
-        >>> build_vocabulary(["three.txt"], size=9).tokens[5:]
-        ('a', 'b', 'c', '##b')
+        >>> build_vocabulary(["three.txt"], size=11).tokens[5:]
+        ('a', 'b', 'c', '##b', '##c', 'ab')
     """
+    check_size(size, extend=extend)
     counts = count_words(corpus, lowercase=lowercase, text_column=text_column)
     return learn_vocabulary(
         counts, size=size, extend=extend, min_character_count=min_character_count

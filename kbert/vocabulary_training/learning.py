@@ -54,11 +54,11 @@ def learn_vocabulary(
     """
     if min_character_count is None:
         min_character_count = character_limit(counts)
-    first = list(extend.tokens if extend else SPECIAL_TOKENS)
+    first = _kept(extend)
     known = set(first)
     single = pieces_of_characters(counts, min_character_count)
     fixed = first + [piece for piece in single if piece not in known]
-    _check_size(size, fixed=len(fixed), extend=extend)
+    _check_room(size, fixed=len(fixed), extend=extend)
     frequent = {piece for piece in single if not piece.startswith(CONTINUATION)}
     words = {
         word: count
@@ -82,7 +82,25 @@ def character_limit(counts: WordCounts) -> int:
     return max(1, sum(counts.characters.values()) // RARE)
 
 
-def _check_size(size: int, *, fixed: int, extend: Vocabulary | None) -> None:
+def check_size(size: int, *, extend: Vocabulary | None = None) -> None:
+    """Refuse what is too small whatever the corpus holds, before it is counted.
+
+    Args:
+        size: tokens in all.
+        extend: the vocabulary whose tokens are kept; by default the special tokens are.
+
+    Raises:
+        ConfigError: ``size`` has no place for the tokens that are kept.
+    """
+    _check_room(size, fixed=len(_kept(extend)), extend=extend)
+
+
+def _kept(extend: Vocabulary | None) -> list[str]:
+    """The tokens that come first, whatever the corpus holds."""
+    return list(extend.tokens if extend else SPECIAL_TOKENS)
+
+
+def _check_room(size: int, *, fixed: int, extend: Vocabulary | None) -> None:
     if size >= fixed:
         return
     what = f"{len(extend)} tokens to extend" if extend else "the special tokens"

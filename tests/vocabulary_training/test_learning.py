@@ -176,6 +176,23 @@ def test_fewer_tokens_than_the_old_ones_are_an_error(english):
         build_vocabulary([english], size=49, extend=old)
 
 
+@pytest.mark.parametrize(
+    ("old", "message"),
+    [
+        (None, "size=4; expected at least 5, for the special tokens"),
+        ("ab", "size=4; expected at least 7, for 7 tokens to extend"),
+    ],
+)
+def test_a_size_too_small_for_what_is_kept_is_told_before_the_corpus_is_read(
+    english, monkeypatch, old, message
+):
+    monkeypatch.setattr("kbert.vocabulary_training.count_words", None)
+    extend = Vocabulary.from_tokens([*SPECIAL_TOKENS, *old]) if old else None
+
+    with pytest.raises(ConfigError, match=message):
+        build_vocabulary([english], size=4, extend=extend)
+
+
 # === Real text ===
 
 
