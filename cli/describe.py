@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kbert.config import HEADS, SIZES, BertConfig
+from kbert.config import HEADS, SIZES, BertConfig, read_json_object
+from kbert.errors import ConfigError
 
 from .quiet import import_tensorflow
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _BYTES = {"float32": 4, "bfloat16": 2}
 _LENGTH = 128
 _ENGLISH = 30522  # pieces in the vocabulary of the published uncased English models
+_OF_MODELS = ("config.json", "bert_config.json")  # that stand in the folder of a model
 
 
 class HeadType(click.ParamType):
@@ -69,7 +71,8 @@ def describe(
 
     MODEL is the name of a size (tiny, mini, small, medium, base, large), the JSON file
     of a config, or anything that --model takes elsewhere. A size and a config are not
-    built, so that they take no time and no memory.
+    built, so that they take no time and no memory. The config.json of a model stands
+    for its folder.
 
     FLOPs are those of the matrix products per token, 2 for a multiplication with its
     addition. The pooler's are shared out among the tokens of a text.
@@ -88,7 +91,9 @@ def describe(
     units, pooler = dict(heads), True
     if config is None:
         if heads:
-            raise click.UsageError("--head goes with a named size or a config file.")
+            raise click.UsageError(
+                "--head goes with a named size or a config file; a model has its own."
+            )
         config, units, pooler = _loaded(model)
     length = length or min(_LENGTH, config.max_sequence_length)
     rows = parameter_table(config, heads=units, pooler=pooler, length=length)
@@ -103,7 +108,23 @@ def _config(model: str, vocabulary_size: int) -> BertConfig | None:
     """The config if MODEL is one by itself; None if it has to be loaded."""
     if _is_size(model):
         return BertConfig.from_size(model, vocabulary_size=vocabulary_size)
-    return BertConfig.load(model) if Path(model).suffix == ".json" else None
+    if Path(model).suffix != ".json" or Path(model).is_dir() or _is_of_model(model):
+        return None
+    return BertConfig.load(model)
+
+
+def _is_of_model(path: str) -> bool:
+    """Whether a JSON file is a part of a model, not what ``BertConfig.save`` writes."""
+    if "vocabulary_size" in read_json_object(path):
+        return False
+    if Path(path).name not in _OF_MODELS:
+        raise ConfigError(
+            'holds no "vocabulary_size"',
+            where=path,
+            expected="what BertConfig.save writes",
+            hint="If it is the config of a model, give the folder of the model.",
+        )
+    return True
 
 
 def _loaded(model: str) -> tuple[BertConfig, dict[str, int], bool]:
@@ -111,7 +132,9 @@ def _loaded(model: str) -> tuple[BertConfig, dict[str, int], bool]:
     import kbert
     from kbert.checkpoints.assembly import has_pooler, head_units
 
-    bert = kbert.load(model)
+    path = Path(model)
+    of_model = path.name in _OF_MODELS and path.is_file()
+    bert = kbert.load(path.parent if of_model else model)
     return bert.config, head_units(bert), has_pooler(bert)
 
 

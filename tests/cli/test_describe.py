@@ -84,6 +84,71 @@ def test_a_model_directory_is_described_with_its_heads(
     assert content["parameters"] == encoder.count_params() + 12 * 5 + 5
 
 
+def test_the_config_of_a_model_directory_is_described_as_the_directory(
+    tmp_path, tiny_config, randomize
+):
+    encoder = randomize(build_encoder(tiny_config, pooler=False))
+    head = build_head("token_classifier", encoder, tiny_config, units=5)
+    bert = Bert(tiny_config, encoder, heads={"token_classifier": head})
+    kbert.save(bert, tmp_path / "model")
+    result = run(tmp_path / "model" / "config.json", "--json")
+    content = json.loads(result.stdout)
+
+    assert content["config"] == tiny_config.to_dict()
+    assert content["parameters"] == encoder.count_params() + 12 * 5 + 5
+
+
+def test_a_config_called_config_json_is_described_without_weights(
+    tmp_path, tiny_config
+):
+    tiny_config.save(tmp_path / "config.json")
+    content = json.loads(run(tmp_path / "config.json", "--json").stdout)
+
+    assert content["config"] == tiny_config.to_dict()
+
+
+def test_a_folder_whose_name_ends_as_a_file_is_a_folder(
+    tmp_path, tiny_config, randomize
+):
+    encoder = randomize(build_encoder(tiny_config))
+    kbert.save(Bert(tiny_config, encoder), tmp_path / "my.json")
+    content = json.loads(run(tmp_path / "my.json", "--json").stdout)
+
+    assert content["parameters"] == encoder.count_params()
+
+
+@pytest.mark.parametrize(
+    "content", ['{"format": 1, "encoder": {}}', '{"model_type": "bert"}']
+)
+def test_a_copy_of_the_config_of_a_model_says_what_to_give(tmp_path, content):
+    path = tmp_path / "copy.json"
+    path.write_text(content)
+    result = run(path)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f'Error: {path}: holds no "vocabulary_size"; expected what BertConfig.save '
+        "writes. If it is the config of a model, give the folder of the model.\n"
+    )
+
+
+def test_a_head_cannot_be_added_to_the_config_of_a_model(tmp_path):
+    (tmp_path / "config.json").write_text('{"format": 1}')
+    result = run(tmp_path / "config.json", "--head", "span")
+
+    assert result.exit_code == 2
+    assert "--head goes with a named size or a config file; a model " in result.stderr
+
+
+@pytest.mark.real_data
+def test_the_config_of_a_hugging_face_folder_is_described_as_the_folder(shared):
+    folder = shared / "models" / "minilm-l6-v2"
+
+    result = run(folder / "config.json")
+
+    assert result.stdout == run(folder).stdout != ""
+
+
 @pytest.mark.real_data
 def test_a_hugging_face_folder_is_described(shared):
     folder = shared / "models" / "minilm-l6-v2"
