@@ -19,6 +19,7 @@ _SETTINGS = (
     "seed",
     "short_sequence_rate",
     "lowercase",
+    "strip_accents",
     "already_split",
     "evaluation_fraction",
     "shards",
@@ -105,7 +106,12 @@ class _Bars:
     "--uncased/--cased",
     "lowercase",
     default=None,
-    help="Fold case and strip accents, or not.  [default: as the vocabulary looks]",
+    help="Fold case, or not.  [default: as the vocabulary looks]",
+)
+@click.option(
+    "--strip-accents/--keep-accents",
+    default=None,
+    help="Delete accents, or not.  [default: delete them where case is folded]",
 )
 @click.option("--already-split", is_flag=True, help="Each line is one sentence.")
 @click.option(

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from .. import io
 from ..config import BertConfig
 from ..interruption import stop_between_steps
 from ..model import Bert
@@ -13,12 +14,19 @@ from ..objective import build_pretraining_model
 from ..optimizers import AdamW, Lamb
 from ..pretraining_data import PretrainingData
 from ..training.folder import describe, held, weights_digest
+from ..training.memory import naming_full_memory
 from ..training.recorder import Progress
 from ..training.settings import POLICIES, check_division
 from ..training.strategies import open_devices, stop_together
 from .job import Job, own_shards
 from .settings import PretrainingSettings
-from .start import check_lengths, check_phases, is_model, starting_model
+from .start import (
+    check_lengths,
+    check_masking,
+    check_phases,
+    is_model,
+    starting_model,
+)
 
 _GO_ON = "Everything up to here is saved: run the same command with --resume."
 
@@ -66,6 +74,9 @@ def pretrain(
         KbertWarning: the newest checkpoint is damaged; the one before is used.
     """
     run = Path(output)
+    if overwrite:
+        own = () if isinstance(config, BertConfig) else (config,)
+        io.refuse_inputs_inside(run, [data, *own])
     devices = open_devices(settings.strategy, devices=settings.devices)
     check_division(settings, devices.replicas)
     rows = PretrainingData.open(data, verify=False)
@@ -74,12 +85,13 @@ def pretrain(
         rows.verify(own_shards(rows, phase.length, devices))
         rows.verify(rows.shards(phase.length, "evaluation"))
     check_phases(settings, rows)
+    check_masking(settings, rows)
     with (
         held(run, resume=resume, overwrite=overwrite, write=devices.writes),
         stop_between_steps(_GO_ON) as check_stop,
     ):
         keras.utils.set_random_seed(settings.seed)
-        with devices.scope(), devices.naming_lost_hosts():
+        with devices.scope(), devices.naming_lost_hosts(), naming_full_memory():
             dtype = POLICIES[settings.compute_dtype]
             bert = starting_model(config, rows, dtype=dtype, dropout=settings.dropout)
             lengths = [phase.length for phase in settings.phases]
@@ -111,6 +123,8 @@ def _identity(
     del kept["devices"]
     if settings.decay != "polynomial":
         del kept["decay_power"]
+    if rows.static_masks:
+        kept["masking"] = None
     data = {
         "objective": rows.objective,
         "manifest": rows.manifest.get("sha256"),

@@ -59,7 +59,7 @@ class PretrainingSettings:
         dropout: while pretraining; by default the config's, which the model keeps.
         phases: lengths and their shares of the steps, in order; by default each length
             of the data: one, or 90 % at the first and 10 % at the second.
-        masking: what is masked; ignored where the records hold their masks.
+        masking: what is masked; the default where the records hold their masks.
         seed: of weights, order, masks and dropout.
         compute_dtype: arithmetic of the products; weights stay float32.
         save_every: steps between checkpoints; by default a tenth of all.

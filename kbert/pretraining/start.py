@@ -7,11 +7,14 @@ from pathlib import Path
 
 from ..checkpoints import extend_vocabulary, load
 from ..config import SIZES, BertConfig, read_json_object
+from ..encoder import build_encoder
 from ..errors import ConfigError
 from ..heads import build_head
+from ..masking import MaskingSettings
 from ..model import Bert, model_variables, new_bert
 from ..pretraining_data import PretrainingData
 from ..tokenizer import Tokenizer
+from ..vocabulary import Vocabulary
 from .settings import PretrainingSettings
 
 
@@ -54,11 +57,14 @@ def _changed(config: BertConfig, dropout: float) -> BertConfig:
 def _with_dropout(bert: Bert, dropout: float, dtype: str) -> Bert:
     """The same weights in layers that drop out another share; the config stays."""
     config = _changed(bert.config, dropout)
-    other = new_bert(config, heads=tuple(bert.heads), dtype=dtype)
+    pooler = "pooled_output" in bert.encoder.output
+    encoder = build_encoder(config, pooler=pooler, dtype=dtype)
+    heads = {name: build_head(name, encoder, config) for name in bert.heads}
+    other = dataclasses.replace(bert, encoder=encoder, heads=heads)
     own = model_variables(bert)
     for path, variable in model_variables(other).items():
         variable.assign(own[path])
-    return dataclasses.replace(bert, encoder=other.encoder, heads=other.heads)
+    return other
 
 
 def check_phases(settings: PretrainingSettings, data: PretrainingData) -> None:
@@ -73,6 +79,17 @@ def check_phases(settings: PretrainingSettings, data: PretrainingData) -> None:
                 expected="at least one shard for each stream",
                 hint="Make the data with more shards, or train on fewer hosts.",
             )
+
+
+def check_masking(settings: PretrainingSettings, data: PretrainingData) -> None:
+    """Raise ``ConfigError`` if something is to be masked where the data is already."""
+    if data.static_masks and settings.masking != MaskingSettings():
+        raise ConfigError(
+            "its rows hold their masks, so no others can be drawn",
+            where=data.path,
+            expected="no options of masking",
+            hint="Make the data without --static-masks to choose masks here.",
+        )
 
 
 def check_lengths(bert: Bert, lengths: Sequence[int], *, where: Path) -> None:
@@ -107,19 +124,57 @@ def _config(
         if words is not None:
             fields.setdefault("vocabulary_size", len(words))
         config = BertConfig.from_dict(fields, where=where)
-    if words is not None and config.vocabulary_size != len(words):
+    if words is not None:
+        _check_size(config, words, where=where, data=data)
+    return config
+
+
+def _check_size(
+    config: BertConfig,
+    words: Vocabulary,
+    *,
+    where: str | os.PathLike[str] | None,
+    data: PretrainingData,
+) -> None:
+    if config.vocabulary_size != len(words):
         raise ConfigError(
             f"vocabulary_size={config.vocabulary_size}",
             where=where,
             expected=f"{len(words)}, as in {data.path}",
         )
-    return config
+
+
+def _check_folding(
+    tokenizer: Tokenizer, data: PretrainingData, source: str | os.PathLike[str]
+) -> None:
+    """Raise ``ConfigError`` if the data's text was not read as the model reads it."""
+    if data.lowercase is None:
+        return
+    made, own = _folding(_tokenizer(data)), _folding(tokenizer)
+    if made != own:
+        raise ConfigError(
+            f"made with {made}",
+            where=data.path,
+            expected=f"{own}, as {os.fspath(source)} reads text",
+            hint="Make the data anew (lowercase and strip_accents in Python).",
+        )
+
+
+def _folding(tokenizer: Tokenizer) -> str:
+    """What makes data as it reads text, as ``kbert create-pretraining-data`` has it."""
+    case = "--uncased" if tokenizer.lowercase else "--cased"
+    accents = "--strip-accents" if tokenizer.strip_accents else "--keep-accents"
+    return f"{case} {accents}"
 
 
 def _tokenizer(data: PretrainingData) -> Tokenizer | None:
+    """The one that made the data; of Google's, which do not say, the likeliest."""
     if data.vocabulary is None:
         return None
-    return Tokenizer(data.vocabulary, lowercase=bool(data.lowercase))
+    lowercase = data.lowercase
+    if lowercase is None:
+        lowercase = not data.vocabulary.is_cased
+    return Tokenizer(data.vocabulary, lowercase, strip_accents=data.strip_accents)
 
 
 def _continued(
@@ -141,6 +196,10 @@ def _continued(
                     "kbert build-vocab --extend made of it.",
                 )
             bert = extend_vocabulary(bert, words)
+        _check_folding(bert.tokenizer, data, source)
+    elif words is not None:
+        _check_size(bert.config, words, where=source, data=data)
+        bert = dataclasses.replace(bert, tokenizer=_tokenizer(data))
     layers = {
         name: bert.heads[name]
         if name in bert.heads

@@ -82,11 +82,13 @@ def create_pretraining_data(
         (128,)
     """
     io.check_resume(resume=resume, overwrite=overwrite)
+    if overwrite:
+        own = () if isinstance(vocabulary, Vocabulary) else (vocabulary,)
+        io.refuse_inputs_inside(output, [*inputs, *own])
     if not isinstance(vocabulary, Vocabulary):
         vocabulary = Vocabulary.from_file(vocabulary)
     settings = settings or PretrainingDataSettings()
-    if settings.lowercase is None:
-        settings = dataclasses.replace(settings, lowercase=not vocabulary.is_cased)
+    settings = _with_folding(settings, vocabulary)
     corpus = _Corpus([os.fspath(path) for path in inputs], settings.text_column)
     count = _checked_workers(workers)
     identity = {
@@ -103,6 +105,20 @@ def create_pretraining_data(
                 run.write(corpus, vocabulary, workers=count)
             folder.publish(overwrite=replace)
     return PretrainingData.open(output, verify=False)
+
+
+def _with_folding(
+    settings: PretrainingDataSettings, vocabulary: Vocabulary
+) -> PretrainingDataSettings:
+    """The same settings, with what they leave to the vocabulary."""
+    lowercase, strip_accents = settings.lowercase, settings.strip_accents
+    if lowercase is None:
+        lowercase = not vocabulary.is_cased
+    if strip_accents is None:
+        strip_accents = lowercase
+    return dataclasses.replace(
+        settings, lowercase=lowercase, strip_accents=strip_accents
+    )
 
 
 @dataclasses.dataclass(frozen=True)

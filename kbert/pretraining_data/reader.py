@@ -103,6 +103,11 @@ class PretrainingData:
         return self.manifest["settings"]["lowercase"]
 
     @property
+    def strip_accents(self) -> bool | None:
+        """Whether accents were deleted; None if that goes with ``lowercase``."""
+        return self.manifest["settings"].get("strip_accents")  # older data lack it
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """The sequence lengths that there are shards of."""
         return tuple(map(int, self.manifest["sequences"]))

@@ -46,7 +46,9 @@ class StaticMasks:
         given = self.max_predictions
         if given is None:
             return {length: math.ceil(MASK_RATE * length) for length in lengths}
-        numbers = given if isinstance(given, tuple) else (given,) * len(lengths)
+        numbers = given if isinstance(given, tuple) else (given,)
+        if len(numbers) == 1:
+            numbers *= len(lengths)
         if len(numbers) != len(lengths):
             raise ConfigError(
                 f"max_predictions has {len(numbers)} numbers",
@@ -68,6 +70,7 @@ class PretrainingDataSettings:
         short_sequence_rate: share of documents that are cut into shorter rows, of one
             length between 2 tokens and all. None: 0.1 for pairs, 0 for ``none``.
         lowercase: whether to fold case. None: unless the vocabulary has capitals.
+        strip_accents: whether to delete accents. None: if case is folded.
         already_split: whether each line (paragraph) of the corpus is one sentence.
         evaluation_fraction: share of the documents that is held out.
         shards: files of training data for each length. None: 16, or more if they would
@@ -84,6 +87,7 @@ class PretrainingDataSettings:
     seed: int = 0
     short_sequence_rate: float | None = None
     lowercase: bool | None = None
+    strip_accents: bool | None = None
     already_split: bool = False
     evaluation_fraction: float = 0.01
     shards: int | None = None

@@ -86,7 +86,10 @@ class Work:
     def _tokenizer(self) -> "Tokenizer":
         from ..tokenizer import Tokenizer
 
-        return Tokenizer(self._vocabulary, self._settings.lowercase)
+        settings = self._settings
+        return Tokenizer(
+            self._vocabulary, settings.lowercase, strip_accents=settings.strip_accents
+        )
 
 
 def counts_of_blocks(job: Job, blocks: int) -> dict[str, int]:

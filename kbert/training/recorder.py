@@ -120,7 +120,8 @@ class Recorder(keras.callbacks.Callback):
         evaluating = self.evaluate is not None and self._due(self.rhythm.evaluate_every)
         logging = self._due(self.rhythm.log_every) or self.step == self.end
         if saving or evaluating or logging:
-            self._report(evaluating=evaluating)
+            drawing = evaluating or (saving and self.evaluate is None)
+            self._report(evaluating=evaluating, drawing=drawing)
         if evaluating:
             saving = self.on_evaluated() or saving
         if saving:
@@ -136,7 +137,7 @@ class Recorder(keras.callbacks.Callback):
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.rhythm.steps
 
-    def _report(self, *, evaluating: bool) -> None:
+    def _report(self, *, evaluating: bool, drawing: bool) -> None:
         means = self._finite_means()
         line = {"step": self.step, **self.figures(self.step, means)}
         line["learning_rate"] = _number(self.model.optimizer.learning_rate)
@@ -152,7 +153,7 @@ class Recorder(keras.callbacks.Callback):
         self.lines.append(line)
         if self.writes:
             append_log(self.run, line)
-            if evaluating and self.draw:
+            if drawing and self.draw:
                 draw_curves(self.lines, self.run / CURVES, panels=self.panels)
         self.on_line(line)
 

@@ -54,7 +54,8 @@ def test_every_choice_reaches_the_manifest(kbert):
     Path("corpus.jsonl").write_text('{"body": "a boy\\nA day"}\n' * 9)
     result = kbert(
         *("--objective", "sop", "--sequence-length", "16,32", "--seed", "7"),
-        *("--short-sequence-rate", "0.5", "--uncased", "--already-split"),
+        *("--short-sequence-rate", "0.5", "--uncased", "--keep-accents"),
+        "--already-split",
         *("--evaluation-fraction", "0.25", "--shards", "2", "--text-column", "body"),
         *("--static-masks", "--dupe-factor", "3", "--masking", "whole-word"),
         *("--max-predictions", "2,4"),
@@ -69,6 +70,7 @@ def test_every_choice_reaches_the_manifest(kbert):
         "seed": 7,
         "short_sequence_rate": 0.5,
         "lowercase": True,
+        "strip_accents": False,
         "already_split": True,
         "evaluation_fraction": 0.25,
         "shards": 2,

@@ -8,7 +8,13 @@ import pytest
 from pretraining_records import static_record, write_shards
 
 import kbert
-from kbert import ConfigError, MaskingSettings, OutputError, PretrainingData
+from kbert import (
+    ConfigError,
+    KbertError,
+    MaskingSettings,
+    OutputError,
+    PretrainingData,
+)
 from kbert.model import model_variables
 from kbert.objective import build_pretraining_model
 from kbert.pretraining import Phase, evaluation_dataset
@@ -222,6 +228,9 @@ def test_records_of_google_s_schema_are_trained_on(googles, tmp_path):
     (line,) = runs.read_lines(tmp_path / "run")
 
     assert bert.tokenizer is None
+    assert bert.training["settings"]["masking"] is None
+    # With nothing held out there are curves all the same.
+    assert (tmp_path / "run" / "curves.png").exists() == can_draw()
     assert line["next_sentence_loss"] > 0
     # All six hidden ids are 10: with one slot of three used, 8 predictions in 2 steps.
     assert line["masked_lm_accuracy"] * 8 == pytest.approx(
@@ -295,6 +304,53 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
             tmp_path / "run",
             config=kbert.BertConfig.from_dict(config),
             settings=runs.settings(**changes),
+        )
+
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": "mimi"}, "mimi"),
+        ({"config": runs.config(max_sequence_length=12)}, "rows of 16 tokens"),
+        ({"settings": runs.settings(dropout=1.0)}, "dropout=1.0"),
+    ],
+)
+def test_a_run_is_replaced_only_by_one_that_can_be(
+    unlabelled, whole_run, changes, message
+):
+    before = runs.digests(whole_run)
+    given = {"config": runs.config(), "settings": runs.settings(), **changes}
+    with pytest.raises(KbertError, match=message):
+        kbert.pretrain(unlabelled, whole_run, **given, overwrite=True)
+
+    assert runs.digests(whole_run) == before
+
+
+def test_what_a_run_reads_is_not_replaced(unlabelled, whole_run):
+    before = runs.digests(whole_run)
+    for data, config in (
+        (unlabelled, whole_run / "model"),
+        (whole_run, runs.config()),
+    ):
+        with pytest.raises(OutputError, match="is read, and --overwrite"):
+            kbert.pretrain(
+                data,
+                whole_run,
+                config=config,
+                settings=runs.settings(),
+                overwrite=True,
+            )
+
+    assert runs.digests(whole_run) == before
+
+
+def test_where_masks_are_given_no_others_are_asked_for(googles, tmp_path):
+    settings = runs.settings(phases=(), masking=MaskingSettings(mask_rate=0.3))
+    with pytest.raises(ConfigError, match="hold their masks, so no others"):
+        kbert.pretrain(
+            googles, tmp_path / "run", config=runs.config(), settings=settings
         )
 
     assert not (tmp_path / "run").exists()

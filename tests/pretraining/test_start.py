@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pretraining_runs as runs
 import pytest
+from pretraining_records import static_record, write_shards
 
 import kbert
 from kbert import CheckpointError, ConfigError, PretrainingData
@@ -160,3 +161,63 @@ def test_other_numbers_of_words_are_refused_with_both(data, tmp_path):
 def test_what_is_no_size_and_no_model_is_refused(data):
     with pytest.raises((ConfigError, CheckpointError), match="huge"):
         start("huge", data)
+
+
+def test_another_dropout_needs_no_pooler(data, tmp_path):
+    bare = kbert.build_encoder(runs.config(), pooler=False)
+    bert = dataclasses.replace(start(runs.config(), data), encoder=bare, heads={})
+    kbert.save(bert, tmp_path / "model")
+    changed = start(tmp_path / "model", data, dropout=0.4)
+
+    assert "pooled_output" not in changed.encoder.output
+    assert changed.encoder.get_layer("layer_1").options["dropout"] == 0.4
+
+
+@pytest.mark.parametrize(("words", "lowercase"), [("abc", True), ("aBc", False)])
+def test_google_s_records_are_tokenized_as_their_vocabulary_looks(
+    tmp_path, words, lowercase
+):
+    write_shards(tmp_path, "part", [static_record(number) for number in range(4)], [4])
+    tokens = [*runs.TOKENS[:6], *words]
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    google = PretrainingData.open(tmp_path, verify=False)
+    config = dataclasses.replace(runs.config(), vocabulary_size=len(tokens))
+    bert = start(config, google)
+
+    assert bert.tokenizer.lowercase is bert.tokenizer.strip_accents is lowercase
+
+
+@pytest.mark.parametrize(
+    ("lowercase", "strip_accents", "message"),
+    [
+        (False, False, "--uncased --strip-accents; expected --cased --keep-accents"),
+        (True, False, "--uncased --strip-accents; expected --uncased --keep-accents"),
+    ],
+)
+def test_text_that_was_read_otherwise_than_the_model_reads_is_refused(
+    data, made, tmp_path, lowercase, strip_accents, message
+):
+    bert = start(runs.config(), data)
+    own = kbert.Tokenizer(
+        bert.tokenizer.vocabulary, lowercase, strip_accents=strip_accents
+    )
+    kbert.save(dataclasses.replace(bert, tokenizer=own), tmp_path / "model")
+    choices = {"lowercase": lowercase, "strip_accents": strip_accents}
+    same = PretrainingData.open(made(objective="none", **choices), verify=False)
+
+    with pytest.raises(ConfigError, match=message):
+        start(tmp_path / "model", data)
+    assert start(tmp_path / "model", same).tokenizer.lowercase is lowercase
+
+
+def test_a_model_without_a_vocabulary_gets_that_of_the_data(data, made, tmp_path):
+    bert = dataclasses.replace(start(runs.config(), data), tokenizer=None)
+    kbert.save(bert, tmp_path / "model")
+    tokens = [*runs.TOKENS, "ab"]
+    longer = PretrainingData.open(made(objective="none", tokens=tokens), verify=False)
+
+    own = start(tmp_path / "model", data).tokenizer
+    assert own.vocabulary.tokens == tuple(runs.TOKENS)
+    assert own.lowercase
+    with pytest.raises(ConfigError, match="vocabulary_size=32; expected 33"):
+        start(tmp_path / "model", longer)

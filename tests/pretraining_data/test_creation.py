@@ -277,7 +277,24 @@ def test_case_is_folded_as_the_vocabulary_looks_or_as_told(make, tmp_path):
     assert texts(made_of(make, tmp_path, text, lowercase=False)) == ["A [UNK]"]
     looks = made_of(make, tmp_path, text, lowercase=None)
     assert texts(looks) == ["A [UNK]"]
-    assert looks.lowercase is False
+    assert looks.lowercase is looks.strip_accents is False
+
+
+@pytest.mark.parametrize(
+    ("lowercase", "strip_accents", "row"),
+    [
+        (True, None, "a a"),
+        (True, False, "a ä"),
+        (False, True, "A A"),
+        (False, None, "A [UNK]"),
+    ],
+)
+def test_accents_go_with_case_or_as_told(make, tmp_path, lowercase, strip_accents, row):
+    how = {"lowercase": lowercase, "strip_accents": strip_accents}
+    data = made_of(make, tmp_path, "A Ä\n", **how)
+
+    assert texts(data) == [row]
+    assert data.strip_accents is (lowercase if strip_accents is None else strip_accents)
 
 
 def test_jsonl_and_compressed_files_are_read(make, tmp_path):
@@ -369,6 +386,16 @@ def test_an_output_that_exists_is_left_alone_unless_told(make, tmp_path):
     make(out, how={"overwrite": True})
     assert not (out / "mine.txt").exists()
     assert PretrainingData.open(out).lengths == (32,)
+
+
+def test_a_corpus_in_the_output_is_not_replaced(make, corpus, tmp_path):
+    text = tmp_path / "out" / "corpus.txt"
+    text.parent.mkdir()
+    text.write_bytes(corpus.path.read_bytes())
+
+    with pytest.raises(OutputError, match=r"corpus\.txt: is read, and --overwrite"):
+        make(tmp_path / "out", inputs=[text], how={"overwrite": True})
+    assert text.read_bytes() == corpus.path.read_bytes()
 
 
 @pytest.mark.slow

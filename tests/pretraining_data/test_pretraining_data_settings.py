@@ -48,6 +48,15 @@ def test_predictions_need_one_number_or_one_for_each_length():
         )
 
 
+@pytest.mark.parametrize("given", [3, (3,)])
+def test_one_number_of_predictions_is_for_all_lengths(given):
+    settings = PretrainingDataSettings(
+        sequence_lengths=(16, 32), static=StaticMasks(max_predictions=given)
+    )
+
+    assert settings.predictions == {16: 3, 32: 3}
+
+
 def test_predictions_are_15_percent_rounded_up_unless_told():
     settings = PretrainingDataSettings(
         sequence_lengths=(128, 512), static=StaticMasks()
