@@ -43,24 +43,28 @@ class TrainingModel(keras.Model):
 
     Source:
         google-research/bert ``run_pretraining.py``. Differs: the original divides a
-        batch's loss by the number of its labels; here it is a constant, the number
-        that is expected. The two are equal on average, and this one makes accumulated
-        batches and several devices give exactly the gradient of the whole batch.
+        batch's loss by the number of its labels; here it can be a constant, the number
+        that is expected. The two are equal on average, and the constant makes
+        accumulated batches and several devices give exactly the gradient of the whole
+        batch.
     """
 
     # Set by the functions that build one: a subclass of a functional model keeps the
     # constructor of keras.Model.
     objectives: Mapping[str, Objective]
-    expected_labels: dict[str, float]
+    expected_labels: dict[str, float | None]
 
     def know(
-        self, objectives: Mapping[str, Objective], expected_labels: dict[str, float]
+        self,
+        objectives: Mapping[str, Objective],
+        expected_labels: dict[str, float | None],
     ) -> None:
         """Take the losses.
 
         Args:
             objectives: of each output, by its name.
-            expected_labels: of an average row, of each output.
+            expected_labels: of an average row, of each output; ``None`` for those that
+                each batch has.
         """
         self.objectives, self.expected_labels = objectives, expected_labels
         names = [f"{name}_{what}" for name in objectives for what in _FIGURES]
@@ -82,10 +86,16 @@ class TrainingModel(keras.Model):
             for what, values in zip(_FIGURES, costs, strict=False):
                 if values is not None:
                     self.means[f"{name}_{what}"].update_state(values, costs.weights)
-            rows = ops.cast(ops.shape(logits)[0], "float32")
-            asked = rows * self.expected_labels[name]
-            total = total + ops.sum(costs.losses * costs.weights) / asked
+            loss = ops.sum(costs.losses * costs.weights)
+            total = total + loss / self._asked(name, logits, costs.weights)
         return fast.share_of_replica(total)
+
+    def _asked(self, name: str, logits: Tensor, weights: Tensor) -> Tensor:
+        """How many labels of an output a batch has, or is expected to have."""
+        expected = self.expected_labels[name]
+        if expected is None:
+            return ops.maximum(ops.sum(weights), 1.0)
+        return ops.cast(ops.shape(logits)[0], "float32") * expected
 
     def compute_metrics(
         self,
@@ -127,8 +137,9 @@ def build_pretraining_model(
     Args:
         bert: with the heads ``masked_lm`` and, unless there is no such objective,
             ``next_sentence``; the model shares their weights.
-        expected_predictions: masked tokens of an average text, which the loss is
-            divided by. By default 15 % of the longest input.
+        expected_predictions: masked tokens of an average row, which the loss is
+            divided by, so that accumulated batches are exact. By default it is divided
+            by those of each batch, as in the original.
 
     Returns:
         A functional model. Inputs: ``token_ids``, ``segment_ids``, int32 ``[B, T]``;
@@ -145,7 +156,10 @@ def build_pretraining_model(
         >>> bert = kbert.new_bert(config, heads=("masked_lm", "next_sentence"))
         >>> model = kbert.build_pretraining_model(bert)
         >>> model.compile(kbert.AdamW(1e-4), jit_compile=False)
-        >>> model.fit(kbert.training_dataset(data, length=128, batch_size=64), …)
+        >>> masking = kbert.MaskingSettings()
+        >>> batches = kbert.training_dataset(
+        ...     data, length=128, batch_size=64, masking=masking, seed=1)
+        >>> model.fit(batches, steps_per_epoch=1000)
     """
     inputs = encoder_inputs()
     positions = keras.Input((None,), dtype="int32", name="mask_positions")
@@ -159,8 +173,6 @@ def build_pretraining_model(
         pooled = bert.encoder.get_layer("pooler")(vectors)
         outputs["next_sentence"] = bert.heads["next_sentence"](pooled)
     model = TrainingModel(inputs, outputs, name="pretraining")
-    if expected_predictions is None:
-        expected_predictions = 0.15 * bert.config.max_sequence_length
     model.know(
         dict.fromkeys(outputs, cross_entropies),
         {"masked_lm": expected_predictions, "next_sentence": 1.0},
