@@ -21,7 +21,7 @@ def evaluate(source: str, file: str, **options: Any) -> None:
     """Score RUN, a folder of kbert finetune or a model directory, on a labelled FILE.
 
     The official figures of the task go to standard output, one a line by name. FILE is
-    read as in training, except for what options say.
+    read as in training, except for what options say, whose defaults are those of RUN.
 
     \b
     Examples:

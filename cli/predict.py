@@ -20,12 +20,14 @@ from .using_options import using_of, using_options
 def predict(source: str, file: str, output: str, **options: Any) -> None:
     """Write what RUN, a folder of kbert finetune or a model directory, says of FILE.
 
-    Every example gets an answer, in the order of the file; labels are not needed.
+    Every example gets an answer, in the order of the file; labels are not needed. What
+    no option says is as in training.
 
     \b
     Examples:
       kbert predict run unlabelled.tsv -o predictions.tsv
       kbert predict run lines.txt -o predictions.jsonl
+      kbert predict tagger lines.txt -o predictions.jsonl --format lines
       kbert predict run/model test.tsv -o submission --compute-dtype bfloat16
     """
     import_tensorflow()

@@ -188,8 +188,7 @@ qa_options = with_options(
         _SKIP_BAD,
     )
 )
-# What may be another one for another file, or of a model that does not say it.
-reading_options = with_options(
+_all_reading = with_options(
     (
         *_CELLS,
         _format("lines", "conll", "csv", "tsv", "jsonl"),
@@ -206,6 +205,20 @@ reading_options = with_options(
         _SKIP_BAD,
     )
 )
+
+
+def reading_options(command: Any) -> Any:
+    """What may be another one for another file, or of a model that does not say it.
+
+    The defaults are what the model was trained with, so those of training are not told.
+    """
+    command = _all_reading(command)
+    for option in command.__click_params__:
+        if option.name in READING:
+            option.help = option.help.partition("  [default:")[0]
+    return command
+
+
 READING = (
     "text_column",
     "text_pair_column",

@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, KbertWarning
 from ..readers import OBEYED, ReaderOptions, input_format
 from ..readers.conll import count_columns
+from ..readers.source import inner_ending
 from ..tasks import Task
 from ..tasks.glue import is_official
 from ..tasks.tagging.sentences import file_format
@@ -59,6 +61,10 @@ def that_apply(
     """
     options = {field.name: field.default for field in dataclasses.fields(task)}
     told = {name: reading.get(name, getattr(task, name)) for name in options}
+    # An ending that says so is believed rather than what the training file was.
+    has_keys = "format" not in reading and inner_ending(os.fspath(file)) == ".jsonl"
+    if has_keys and "format" in told:
+        told["format"] = "jsonl"
     if "format" not in told or is_official(
         glue=told.get("glue"), text_column=told["text_column"], format=told["format"]
     ):
@@ -71,8 +77,16 @@ def that_apply(
     if not gold and tags is not None and not _has_column(path, tags):
         left.add("tag_column")
     changed = {name: options[name] for name in left if told[name] != options[name]}
+    if "text_pair_column" in changed:
+        warnings.warn(
+            f"{path}: {format} hold one text each; the model was trained on pairs.",
+            KbertWarning,
+            stacklevel=2,
+        )
     # Without its columns, a file is not GLUE's own.
-    return {**({"format": format} if changed else {}), **changed, **reading}
+    if changed or (has_keys and task.format not in ("auto", "jsonl")):
+        changed["format"] = format
+    return {**changed, **reading}
 
 
 def told_by_file(task: Task, examples: Sequence[Any]) -> Task:

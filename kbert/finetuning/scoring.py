@@ -82,6 +82,8 @@ def evaluate(
     """
     if output is not None:
         _check_output(output, overwrite=overwrite)
+        if overwrite:
+            io.refuse_inputs_inside(output, [source, file])
     fitted = open_fitted(
         source, file, task=task, reading=reading, dtype=POLICIES[compute_dtype]
     )
@@ -129,6 +131,8 @@ def predict(
         KbertError: as from ``kbert.evaluate``.
     """
     _check_output(output, overwrite=overwrite)
+    if overwrite and not Path(output).is_dir():
+        io.refuse_inputs_inside(output, [file])
     fitted = open_fitted(
         source,
         file,

@@ -1,5 +1,6 @@
 """Files of text, words or table rows → one stream of items, read once and in order."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +11,7 @@ from .jsonl import read_jsonl
 from .lines import read_lines
 from .source import (
     STDIN,
+    check_name,
     check_readable,
     display_name,
     fingerprint_inputs,
@@ -66,25 +68,31 @@ OBEYED = {
 
 
 def read_items(
-    paths: Sequence[str], options: ReaderOptions | None = None
+    paths: Sequence[str],
+    options: ReaderOptions | None = None,
+    *,
+    check_tags: bool = False,
 ) -> Iterator[Item]:
     """Read the items of all files, one after the other, in flat memory.
 
-    Formats, options and readability of every path are checked at once, before the
-    first item. Every file begins a new document.
+    Names, formats, options and readability of every path are checked at once, before
+    the first item. Every file begins a new document.
 
     Args:
         paths: file names; ``"-"`` is standard input, once. Names ending in .gz, .xz,
             .bz2 or .zst are decompressed and go by the ending before.
         options: what the files hold; by default, what their endings say.
+        check_tags: refuse the ``"tags"`` of a JSON object that are not one string a
+            word; otherwise they are taken for a key that means something else.
 
     Returns:
         The items, lazily. Errors in a file are raised when its line is reached.
 
     Raises:
         ConfigError: an unknown format, or an option that the format does not know.
-        InputError: a file is missing, cannot be read, holds no item, or a line of it
-            is not what its format wants; the message has the file and the line.
+        InputError: a file is missing, has a name that is not UTF-8, cannot be read,
+            holds no item, or a line of it is not what its format wants; the message has
+            the file and the line.
 
     Example:
         >>> from pathlib import Path
@@ -99,11 +107,13 @@ def read_items(
         raise InputError("no input", expected="at least one file, or - for stdin")
     if list(paths).count(STDIN) > 1:
         raise InputError("- is given more than once", hint="Standard input ends once.")
+    for path in paths:
+        check_name(path)
     formats = [input_format(path, options.format) for path in paths]
     for path, format in zip(paths, formats, strict=True):
         _check_options(path, format, options)
         check_readable(path)
-    return _chain(list(zip(paths, formats, strict=True)), options)
+    return _chain(list(zip(paths, formats, strict=True)), options, check_tags)
 
 
 def input_format(path: str, format: str = "auto") -> str:
@@ -142,10 +152,14 @@ def _check_options(path: str, format: str, options: ReaderOptions) -> None:
             )
 
 
-def _chain(inputs: list[tuple[str, str]], options: ReaderOptions) -> Iterator[Item]:
+def _chain(
+    inputs: list[tuple[str, str]], options: ReaderOptions, check_tags: bool
+) -> Iterator[Item]:
+    of_jsonl = functools.partial(read_jsonl, check_tags=check_tags)
+    readers: dict[str, _Reader] = {**_READERS, "jsonl": of_jsonl}
     documents = 0
     for path, format in inputs:
-        items = _READERS[format](path, options)
+        items = readers[format](path, options)
         first = next(items, None)
         if first is None:
             raise InputError(

@@ -22,7 +22,7 @@ class Item:
         words: the words, if the file has them split already (conll, jsonl). Either
             this or ``text`` is set.
         tags: one a word: a CoNLL column, if there is one besides the words, or the
-            ``"tags"`` of a JSON object.
+            ``"tags"`` of a JSON object, if they are one string a word.
         label: of the whole item, from the label column, if one was asked for: a table
             cell as it is; a JSON string, number or list as one string or several.
         endings: what may follow the text, from the ending columns, if any.

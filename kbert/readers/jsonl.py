@@ -12,11 +12,14 @@ _TEXT_KEYS = ("text", "sentence", "words", "tokens")
 _MAX_DIGITS = 4300  # what Python itself allows since 3.10.7
 
 
-def read_jsonl(path: str, options: ReaderOptions) -> Iterator[Item]:
+def read_jsonl(
+    path: str, options: ReaderOptions, *, check_tags: bool = False
+) -> Iterator[Item]:
     """One object a line; keys that no option names are ignored.
 
     The text is a string, or a list of strings, which are words; then a ``"tags"`` list
-    of as many strings is kept. Empty lines may stand at the end only. NaN, Infinity,
+    of as many strings is kept. ``"tags"`` that are something else are ignored, or with
+    ``check_tags`` an error. Empty lines may stand at the end only. NaN, Infinity,
     a key twice in one object and half of a surrogate pair are refused.
 
     Raises:
@@ -32,7 +35,9 @@ def read_jsonl(path: str, options: ReaderOptions) -> Iterator[Item]:
         value = fields.value(name) if name else None
         if not name or document < 0 or value != before:
             document, before = document + 1, value
-        yield _item(fields, key, options, path=path, document=document)
+        yield _item(
+            fields, key, options, path=path, document=document, check_tags=check_tags
+        )
 
 
 class _Fields:
@@ -66,6 +71,18 @@ class _Fields:
                 self.fail(f"{key}[{index}] is {kind_of(value)}", "a string")
             self._checked(value, f"{key}[{index}]")
         return tuple(values)
+
+    def tags(self, words: int, *, check: bool) -> tuple[str, ...] | None:
+        """One tag a word; if there are none such, ``None``, or an error."""
+        try:
+            tags = self.strings("tags")
+            if len(tags) != words:
+                self.fail(f"{len(tags)} tags for {words} words", "one tag a word")
+        except InputError:
+            if check:
+                raise
+            return None
+        return tags
 
     def identity(self, key: str) -> str:
         value = self.value(key)
@@ -108,7 +125,13 @@ class _Fields:
 
 
 def _item(
-    fields: _Fields, key: str, options: ReaderOptions, *, path: str, document: int
+    fields: _Fields,
+    key: str,
+    options: ReaderOptions,
+    *,
+    path: str,
+    document: int,
+    check_tags: bool,
 ) -> Item:
     pair, words, tags, text = options.text_pair_column, None, None, None
     if isinstance(fields.value(key), list):
@@ -117,9 +140,8 @@ def _item(
                 f"{key!r} is a list, with a second text in {pair!r}", "two strings"
             )
         words = fields.strings(key)
-        tags = fields.strings("tags") if "tags" in fields.row else None
-        if tags is not None and len(tags) != len(words):
-            fields.fail(f"{len(tags)} tags for {len(words)} words", "one tag a word")
+        if "tags" in fields.row:
+            tags = fields.tags(len(words), check=check_tags)
     elif isinstance(fields.value(key), str):
         text = fields.string(key)
     else:

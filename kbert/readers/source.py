@@ -42,6 +42,21 @@ def inner_ending(path: str) -> str:
     return name.suffix.lower()
 
 
+def check_name(path: str) -> None:
+    """Raise ``InputError`` if the name of a file is not UTF-8: outputs have to name it.
+
+    The folders that it stands in may be called anything.
+    """
+    try:
+        PurePath(path).name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the name is not UTF-8",
+            where=path.encode("utf-8", "backslashreplace").decode("utf-8"),
+            hint="Rename the file: outputs name what they were made from.",
+        ) from error
+
+
 def check_readable(path: str) -> None:
     """Raise ``InputError`` unless ``path`` is a file that can be opened."""
     if path == STDIN:
@@ -124,8 +139,10 @@ def fingerprint_inputs(paths: list[str]) -> list[dict[str, Any]]:
     Standard input and pipes can be read only once, so theirs are ``None``.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or its name is not UTF-8.
     """
+    for path in paths:
+        check_name(path)
     return [_fingerprint(path) for path in paths]
 
 

@@ -74,7 +74,7 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
     """
     if endings and not is_folder(path) and path.suffix not in endings:
         raise OutputError(
-            f"predictions cannot be written as {path.suffix}",
+            f"predictions cannot be written as {path.suffix or 'a file of no ending'}",
             where=path,
             expected=f"a name that ends in {' or '.join(endings)}, or a folder",
         )
@@ -82,7 +82,7 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
 
 def is_folder(path: Path) -> bool:
     """Whether predictions go into ``path``, and not to it."""
-    return path.is_dir() or not path.suffix
+    return path.is_dir() or not (path.suffix or path.is_file())
 
 
 def own_folder(path: Path) -> Path:

@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from kbert.errors import ConfigError, InputError
+from kbert.errors import ConfigError, InputError, KbertWarning
 from kbert.finetuning.reading import that_apply, told_by_file, with_options
 from kbert.tasks.choice import MultipleChoice
 from kbert.tasks.classification import Classification
@@ -42,7 +42,8 @@ def test_lines_have_no_columns(kind, glue):
         ("a.tsv", {"format": "lines"}),
         ("a.unknown", {"format": "lines"}),
     ):
-        told = that_apply(task, reading, file, gold=False)
+        with pytest.warns(KbertWarning, match="one text each; .* trained on pairs"):
+            told = that_apply(task, reading, file, gold=False)
 
         assert told == {**NONE, "format": "lines"}
         assert with_options(task, told).glue == task.glue
@@ -61,6 +62,17 @@ def test_objects_have_keys_but_no_first_line():
     assert told == {"format": "jsonl", "header": True, "uneven_rows": "refuse"}
 
 
+def test_objects_are_known_by_their_ending_whatever_the_training_file_was():
+    task = Classification(format="tsv", text_column="review")
+
+    for file in ("a.jsonl", "a.jsonl.gz"):
+        assert that_apply(task, {}, file, gold=False) == {"format": "jsonl"}
+    assert that_apply(task, {"format": "tsv"}, "a.jsonl", gold=False) == {
+        "format": "tsv"
+    }
+    assert that_apply(QuestionAnswering(), {}, "a.jsonl", gold=False) == {}
+
+
 def test_choices_of_named_columns_may_come_from_json_lines():
     task = MultipleChoice(**TABLE, ending_columns=("4", "5"))
     told = that_apply(task, {"text_column": "a"}, "a.jsonl", gold=True)
@@ -77,7 +89,8 @@ def test_official_files_are_read_whatever_their_ending():
 
 def test_what_the_user_says_always_holds():
     reading = {"text_column": "x", "header": False}
-    told = that_apply(Classification(**TABLE), reading, "a.txt", gold=False)
+    with pytest.warns(KbertWarning, match="trained on pairs"):
+        told = that_apply(Classification(**TABLE), reading, "a.txt", gold=False)
 
     assert told == {**NONE, "format": "lines", **reading}
 

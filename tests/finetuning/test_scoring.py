@@ -329,3 +329,27 @@ def test_the_task_of_a_run_has_its_own_class(learned):
     assert type(learned.task) is task_class("classify")
     assert scoring.open_fitted(learned.path).task == learned.task
     assert runs.read_lines(learned.path)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_neither_model_nor_file_is_replaced(toy, learned, tmp_path):
+    file = tmp_path / "data" / "new.tsv"
+    file.parent.mkdir()
+    file.write_bytes((toy / "dev.tsv").read_bytes())
+    for output in (learned.path, file.parent):
+        with pytest.raises(OutputError, match="is read, and --overwrite"):
+            kbert.evaluate(learned.path, file, output=output, overwrite=True)
+    with pytest.raises(OutputError, match="is read, and --overwrite"):
+        kbert.predict(learned.path, file, file, overwrite=True)
+
+    assert file.read_bytes() == (toy / "dev.tsv").read_bytes()
+    assert (learned.path / "model").is_dir()
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_file_of_no_ending_is_no_folder(toy, learned, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OutputError, match="written as a file of no ending; expected"):
+        kbert.predict(learned.path, toy / "dev.tsv", tmp_path / "out", overwrite=True)
+
+    assert (tmp_path / "out").read_text() == "mine"

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import os
+import sys
 
 import pytest
 
@@ -297,7 +298,7 @@ def test_bad_input_gives_one_line_with_the_place_and_the_value(case, tmp_path):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(KbertError, match=message) as caught:
-        list(read_items([str(path)], ReaderOptions(**options)))
+        list(read_items([str(path)], ReaderOptions(**options), check_tags=True))
 
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(path)) or case in OPTION_ALONE
@@ -312,6 +313,27 @@ def test_a_folder_is_no_input(tmp_path):
 def test_a_name_with_a_nul_is_no_input():
     with pytest.raises(InputError, match="cannot be read: embedded null byte"):
         read_items(["a\0.txt"], ReaderOptions(format="lines"))
+
+
+def test_a_name_that_is_not_utf8_is_told_before_anything_is_read():
+    with pytest.raises(InputError) as caught:
+        read_items(["none.txt", os.fsdecode(b"my/caf\xe9.txt")])
+
+    assert str(caught.value) == (
+        r"my/caf\udce9.txt: the name is not UTF-8. Rename the file: outputs "
+        "name what they were made from."
+    )
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its names are all UTF-8")
+def test_the_folder_of_an_input_may_have_a_name_that_is_not_utf8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+
+    (item,) = read_items([str(folder / "a.txt")])
+
+    assert item.text == "a"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -2,13 +2,17 @@
 
 import json
 
+import pytest
+
+from kbert.errors import InputError
 from kbert.readers import ReaderOptions, read_items
 
 
-def read(tmp_path, content, **options):
+def read(tmp_path, content, check_tags=False, **options):
     path = tmp_path / "a.jsonl"
     path.write_bytes(content.encode())
-    return list(read_items([str(path)], ReaderOptions(**options)))
+    options = ReaderOptions(**options)
+    return list(read_items([str(path)], options, check_tags=check_tags))
 
 
 def test_a_string_is_text_and_other_keys_are_ignored(tmp_path):
@@ -25,6 +29,28 @@ def test_a_list_is_words_and_its_tags_are_kept(tmp_path):
     assert items[0].words == ("a", "", "b c")
     assert items[0].tags == ("O", "O", "B")
     assert read(tmp_path, '{"words": []}')[0].words == ()
+
+
+BAD_TAGS = {
+    '["O"]': "1 tags for 2 words; expected one tag a word",
+    '["O", 3]': r"tags\[1\] is the number 3; expected a string",
+    "null": "'tags' is null; expected a list of strings",
+    '"O B"': "'tags' is a string; expected a list of strings",
+    '["O", "\\ud83d"]': "half of a surrogate pair",
+}
+
+
+@pytest.mark.parametrize("tags", BAD_TAGS)
+def test_a_key_called_tags_that_holds_no_tag_a_word_is_ignored(tmp_path, tags):
+    (item,) = read(tmp_path, f'{{"words": ["a", "b"], "tags": {tags}}}')
+
+    assert (item.words, item.tags) == (("a", "b"), None)
+
+
+@pytest.mark.parametrize("tags", BAD_TAGS)
+def test_who_needs_tags_is_told_what_is_wrong_with_them(tmp_path, tags):
+    with pytest.raises(InputError, match=f"line 1: .*{BAD_TAGS[tags]}"):
+        read(tmp_path, f'{{"words": ["a", "b"], "tags": {tags}}}', check_tags=True)
 
 
 def test_keys_are_chosen_by_name(tmp_path):

@@ -1,5 +1,7 @@
 """kbert/readers/source.py"""
 
+import os
+
 import pytest
 
 from kbert.errors import InputError
@@ -44,3 +46,8 @@ def test_the_fingerprint_of_a_file_is_its_bytes_and_digest(tmp_path):
 def test_the_fingerprint_of_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"none: cannot be read: No such file"):
         fingerprint_inputs([str(tmp_path / "none")])
+
+
+def test_the_fingerprint_of_a_name_that_is_not_utf8_is_an_error():
+    with pytest.raises(InputError, match=r"caf\\udce9.txt: the name is not UTF-8"):
+        fingerprint_inputs([os.fsdecode(b"caf\xe9.txt")])

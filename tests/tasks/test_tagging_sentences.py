@@ -1,5 +1,7 @@
 """kbert/tasks/tagging/task.py, sentences.py: reading, and what is wrong with a file"""
 
+import dataclasses
+
 import pytest
 
 from kbert.errors import ConfigError, InputError, KbertWarning
@@ -71,10 +73,31 @@ def test_a_file_to_predict_needs_no_tags(file):
 
 
 def test_a_last_column_that_holds_other_things_is_not_taken_for_tags(file, fitted):
-    (item,) = fitted.read(file("dog NN\nsat VBD\n"), gold=False)
+    with pytest.warns(KbertWarning, match="line 1 .dog.; .NN. and the like are"):
+        (item,) = fitted.read(file("dog NN\nsat VBD\n"), gold=False)
 
     assert item.tags is None
     assert fitted.read(file(IOB2), gold=False)[0].tags == ("O", "B-PER", "I-PER")
+
+
+def test_a_context_of_sentences_without_documents_is_said_to_be_none(file):
+    path = file('{"words": ["a"], "page": 1}\n', "a.jsonl")
+    task = Tagging(context="document", text_column="words")
+
+    with pytest.warns(KbertWarning, match=r"a.jsonl: every .* --document-column"):
+        task.read(path, gold=False)
+    task = dataclasses.replace(task, document_column="page")
+    assert len(task.read(path, gold=False)) == 1
+
+
+def test_words_of_running_text_are_not_left_out_without_a_word(file, fitted):
+    path = file("John Smith lives in Paris\n", "lines.txt")
+    with pytest.warns(KbertWarning, match=r"lines.txt: one word .* --format lines"):
+        fitted.read(path, gold=False)
+    task = dataclasses.replace(fitted, format="lines")
+    (item,) = task.read(path, gold=False)
+
+    assert item.words == ("John", "Smith", "lives", "in", "Paris")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +112,11 @@ def test_a_last_column_that_holds_other_things_is_not_taken_for_tags(file, fitte
             "a.jsonl",
             "line 1: 1 tags for 2 words; expected one tag a word",
         ),
+        (
+            '{"words": ["a", "b"], "tags": [0, 3]}\n',
+            "a.jsonl",
+            r"line 1: tags\[0\] is the number 0; expected a string",
+        ),
         ("dog O\nsat\n", "a.txt", "line 2: 1 columns in 'sat'; expected 2"),
         ("\n\n", "a.txt", "holds nothing to read as conll"),
     ],
@@ -99,6 +127,13 @@ def test_tags_that_do_not_fit_the_words_are_refused(file, content, name, message
 
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_tags_that_do_not_fit_the_words_are_refused_without_gold_too(file, fitted):
+    path = file('{"words": ["a", "b"], "tags": ["O"]}\n', "a.jsonl")
+
+    with pytest.raises(InputError, match="line 1: 1 tags for 2 words"):
+        fitted.read(path, gold=False)
 
 
 # === Learning the labels ===

@@ -46,7 +46,7 @@ def read_sentences(
     """
     options = dataclasses.replace(options, format=file_format(path, options.format))
     sentences = []
-    for item in read_items([path], options):
+    for item in read_items([path], options, check_tags=True):
         if gold:
             _check_gold(item, options.format)
         words = tuple(words_of(item))
@@ -56,6 +56,21 @@ def read_sentences(
         tags = item.tags if item.words is not None else None
         sentences.append(dataclasses.replace(item, words=words, text=None, tags=tags))
     return sentences
+
+
+def warn_of_no_documents(path: str, format: str, document_column: str | None) -> None:
+    """Say that a file tells of no documents, which a context is asked from.
+
+    Warns:
+        KbertWarning: it has objects, and no key of them names the document.
+    """
+    if document_column is None and file_format(path, format) == "jsonl":
+        warnings.warn(
+            f"{path}: every sentence is a document of its own, so none has a context. "
+            "Give --document-column (document_column in Python), or --context none.",
+            KbertWarning,
+            stacklevel=2,
+        )
 
 
 def place_of(item: Item, word: int, *, format: str = "auto") -> dict[str, Any]:
@@ -138,6 +153,31 @@ def check_known(
                     f"{', '.join(labels[:_NUM_LISTED])}{more}",
                     hint="Is it the right --tag-column (tag_column in Python)?",
                 )
+
+
+def warn_of_other_columns(
+    sentences: Sequence[Item], labels: Sequence[str], *, format: str = "auto"
+) -> None:
+    """Say that columns are left out, if none of the labels stands in that of the tags.
+
+    Running text has columns too, and only one word of each line would be read.
+
+    Warns:
+        KbertWarning: that is so.
+    """
+    known = set(labels)
+    tagged = [item for item in sentences if item.tags]
+    if not tagged or any(known.intersection(item.tags) for item in tagged):
+        return
+    item = tagged[0]
+    place = place_of(item, 0, format=format)
+    warnings.warn(
+        f"{place['where']}: one word of each line is read, in line {place['line']} "
+        f"{item.words[0]!r}; {item.tags[0]!r} and the like are no tags that the model "
+        "knows. If lines are running text, give --format lines (format in Python).",
+        KbertWarning,
+        stacklevel=2,
+    )
 
 
 def warn_of_irregular(

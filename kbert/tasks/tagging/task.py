@@ -33,6 +33,8 @@ from .sentences import (
     reader_options,
     scheme_of,
     warn_of_irregular,
+    warn_of_no_documents,
+    warn_of_other_columns,
 )
 from .windows import Context, regular_tags, row_tags, whole_entities, word_rows
 
@@ -117,7 +119,13 @@ class Tagging:
         """The sentences of a file; see ``Task``.
 
         Without ``gold``, tags stay only if the task knows all of them.
+
+        Warns:
+            KbertWarning: without ``gold``, the columns hold no tag that the task knows;
+                or the file does not tell the documents that a context is taken from.
         """
+        if self.context == "document":
+            warn_of_no_documents(path, self.format, self.document_column)
         sentences = read_sentences(
             path,
             reader_options(dataclasses.asdict(self)),
@@ -127,6 +135,7 @@ class Tagging:
         known = set(self.labels)
         if gold or all(known.issuperset(item.tags or ()) for item in sentences):
             return sentences
+        warn_of_other_columns(sentences, self.labels, format=self.format)
         return [dataclasses.replace(item, tags=None) for item in sentences]
 
     def fitted(self, train: Sequence[Item]) -> "Tagging":
