@@ -47,7 +47,7 @@ class LookUp:
 
     vocabulary = VOCABULARY
 
-    def __init__(self, vocabulary, lowercase):
+    def __init__(self, vocabulary, lowercase, *, strip_accents):
         pass
 
     def tokenize(self, sentences):
