@@ -62,6 +62,19 @@ def test_words_and_tags_of_a_conll_file_are_in_the_records(engine, tmp_path):
     ]
 
 
+def test_tags_that_are_not_those_of_words_are_left_out_of_the_records(engine, tmp_path):
+    path = tmp_path / "four.jsonl"
+    tags = ["[0, 3]", "null", '["sport"]', '["D", "N"]']
+    path.write_text(
+        "".join(f'{{"tokens": ["the", "cats"], "tags": {one}}}\n' for one in tags)
+    )
+
+    extract_features_to(engine(unit="word"), job_of(path), tmp_path / "out")
+
+    records = FeatureStore.open(tmp_path / "out").items()
+    assert [one.get("tags") for one in records] == [None, None, None, ["D", "N"]]
+
+
 def test_tokens_have_the_characters_that_they_come_from(engine, tmp_path):
     path = tmp_path / "mixed.jsonl"
     rows = [{"text": "The cat!"}, {"text": "the"}, {"text": ["the", "cat"]}]
