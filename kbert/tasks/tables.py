@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ConfigError, InputError, KbertWarning
 from ..features.splits import Ints
-from ..readers import Item, ReaderOptions, read_items
+from ..readers import Item, ReaderOptions, input_format, read_items
 from ..readers.items import UnevenRows
 from ..tokenizer import Tokenizer
 from .rows import Column, framed
@@ -72,10 +72,19 @@ def read_texts(path: str, options: ReaderOptions) -> list[TextExample]:
     """Read the examples of one file, labels as they stand there.
 
     Raises:
-        ConfigError: a column that the file does not have.
+        ConfigError: a column that the file does not have, or lines, where labels are
+            asked for.
         InputError: the file cannot be read, holds nothing, or a line of it is not what
             it has to be.
     """
+    if options.label_column and input_format(path, options.format) == "lines":
+        raise ConfigError(
+            "is read as lines, which have no labels",
+            where=path,
+            expected="a table, or JSON Lines",
+            hint="If it holds one, say so: --format tsv, csv or jsonl (format in "
+            "Python).",
+        )
     return [_example(item) for item in read_items([path], options)]
 
 

@@ -94,6 +94,15 @@ def test_a_list_of_labels_needs_multi_label(file):
         Classification().read(path)
 
 
+def test_a_table_called_txt_has_to_be_told(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text(TABLE)
+    with pytest.raises(ConfigError, match=r"train\.txt: is read as lines, .* --format"):
+        Classification().read(str(path))
+
+    assert len(Classification(format="tsv").read(str(path))) == 3
+
+
 def test_words_are_no_text(file):
     path = file('{"text": ["a"], "label": "x"}', "a.jsonl")
     with pytest.raises(InputError, match=r"line 1: holds words; expected a text"):
