@@ -99,6 +99,7 @@ def atomic_directory(
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
+    check_replaceable(path)
     temporary = _temporary(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +162,25 @@ def refuse_inputs_inside(
                 where=path,
                 hint=f"It is in {os.fspath(output)}: choose another output.",
             )
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raise ``OutputError`` if no new folder can be put in the place of ``path``.
+
+    For folders that get their name by a rename, when they are whole.
+    """
+    place = Path(path).resolve()
+    if place.is_dir() and Path.cwd().is_relative_to(place):
+        what = "is the current folder, or above it"
+    elif os.path.ismount(place):
+        what = "is a mount point"
+    else:
+        return
+    raise OutputError(
+        f"{what}, and cannot be replaced",
+        where=os.fspath(path) or ".",
+        hint="Name a folder inside it.",
+    )
 
 
 def check_resume(*, resume: bool, overwrite: bool) -> None:

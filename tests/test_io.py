@@ -213,6 +213,26 @@ def test_a_job_is_not_both_resumed_and_replaced():
         io.check_resume(resume=True, overwrite=True)
 
 
+def test_no_folder_is_put_in_place_of_the_current_one(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    for path in (".", "", "..", tmp_path):
+        with pytest.raises(
+            OutputError, match="current folder, or above it, and cannot"
+        ):
+            io.check_replaceable(path)
+    io.check_replaceable("out")
+    io.check_replaceable("../beside")
+    io.check_replaceable("/dev/null")
+
+
+def test_no_folder_is_put_in_place_of_a_mount_point(tmp_path, monkeypatch):
+    monkeypatch.setattr(io.os.path, "ismount", lambda path: path == tmp_path)
+    with pytest.raises(OutputError, match="is a mount point, .* Name a folder inside"):
+        io.check_replaceable(tmp_path)
+    io.check_replaceable(tmp_path / "out")
+
+
 def test_what_is_read_is_not_in_what_is_to_be_replaced(tmp_path):
     inside, beside = tmp_path / "out" / "in", tmp_path / "output.txt"
     inside.mkdir(parents=True)

@@ -124,6 +124,7 @@ def convert(
     """
     _check_store_dtype(store_dtype, to)
     io.refuse_existing(path, overwrite=overwrite)
+    io.check_replaceable(path)
     bert, transfer = assemble(
         _understand(source),
         without_heads=_names(without_heads),

@@ -1,5 +1,6 @@
 """Files → a feature store: read, chunk, encode, write; resumable, in flat memory."""
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import io
-from ..errors import ConfigError
+from ..errors import ConfigError, InputError, OutputError
 from ..interruption import stop_between_steps
 from ..readers import Item, ReaderOptions, fingerprint_inputs, read_items
 from ..store import (
@@ -22,6 +23,7 @@ from ..store import (
     FeatureChunk,
     FeatureStore,
     StoreWriter,
+    check_export,
     export,
     write_jsonl,
 )
@@ -31,7 +33,7 @@ from .splits import ranges
 
 _CHUNK_BYTES = 64 << 20
 _SAMPLE_ITEMS = 256
-_RESUME = "What was done is kept: run the same command with --resume to go on."
+_RESUME = "Finished shards are kept: run the same command with --resume to go on."
 Progress = Callable[[int, int], None]
 
 
@@ -141,17 +143,38 @@ def extract_features_to(
             f"output_format={output_format!r}",
             expected=f"one of store, {', '.join(EXPORT_FORMATS)}",
         )
+    if overwrite:
+        io.refuse_inputs_inside(output, job.inputs)
+    io.check_replaceable(output)
     how = {"resume": resume, "overwrite": overwrite, "progress": progress}
     if output_format == "store":
         return _write_store(engine, job, output, **how)
+    check_export(output, output_format)
     beside = output.with_name(f"{output.name}.store")
     begun = beside.exists() or beside.with_name(f"{beside.name}.partial").exists()
     if not (resume and begun):
         io.refuse_existing(output, overwrite=overwrite)
     report = _write_store(engine, job, beside, **how)
-    export(FeatureStore.open(beside), output, output_format, overwrite=True)
+    with _vectors_are_kept(beside):
+        export(FeatureStore.open(beside), output, output_format, overwrite=True)
     io.remove(beside)
     return dataclasses.replace(report, path=output)
+
+
+@contextlib.contextmanager
+def _vectors_are_kept(store: Path) -> Iterator[None]:
+    """Say in an error of the block that nothing has to be computed again."""
+    try:
+        yield
+    except (InputError, OutputError) as error:
+        kept = f"All vectors are in {store}: with --resume they are only written out."
+        raise type(error)(
+            error.what,
+            where=error.where,
+            line=error.line,
+            expected=error.expected,
+            hint=f"{error.hint} {kept}" if error.hint else kept,
+        ) from error
 
 
 def extract_to_stream(

@@ -82,6 +82,7 @@ def evaluate(
     """
     if output is not None:
         _check_output(output, overwrite=overwrite)
+        io.check_replaceable(output)
         if overwrite:
             io.refuse_inputs_inside(output, [source, file])
     fitted = open_fitted(

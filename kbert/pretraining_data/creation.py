@@ -82,6 +82,7 @@ def create_pretraining_data(
         (128,)
     """
     io.check_resume(resume=resume, overwrite=overwrite)
+    io.check_replaceable(output)
     if overwrite:
         own = () if isinstance(vocabulary, Vocabulary) else (vocabulary,)
         io.refuse_inputs_inside(output, [*inputs, *own])

@@ -7,7 +7,7 @@ object an item; ``manifest.json`` has the settings, the counts and all digests.
 """
 
 from .chunks import FeatureChunk
-from .formats import EXPORT_FORMATS, export, write_jsonl
+from .formats import EXPORT_FORMATS, check_export, export, write_jsonl
 from .layout import STATUSES
 from .reader import FeatureStore
 from .writer import DEFAULT_SHARD_BYTES, StoreWriter
@@ -19,6 +19,7 @@ __all__ = [
     "FeatureChunk",
     "FeatureStore",
     "StoreWriter",
+    "check_export",
     "export",
     "write_jsonl",
 ]

@@ -1,5 +1,6 @@
 """A feature store → one file of another format: npz, jsonl, hdf5 or parquet."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -19,6 +20,11 @@ from .reader import FeatureStore
 MAX_ID_CHARACTERS = 1000
 _COPY = 1 << 20
 _ROW_GROUP = 16 << 20
+# What a format is written by, if it is not always there.
+_PACKAGES = {
+    "hdf5": ("h5py", "Install it: pip install h5py."),
+    "parquet": ("pyarrow", "Install the extra: pip install 'kbert[parquet]'."),
+}
 
 
 def export(
@@ -52,10 +58,26 @@ def export(
             f"format={format!r}", expected=f"one of {', '.join(EXPORT_FORMATS)}"
         )
     path = Path(path)
+    check_export(path, format)
     io.refuse_existing(path, overwrite=overwrite)
     _check_space(store, path)
     with io.atomic_path(path) as temporary:
         _WRITERS[format](store, temporary)
+
+
+def check_export(path: Path, format: str) -> None:
+    """Refuse, before features are computed, what could not be written at the end.
+
+    Raises:
+        DependencyError: the package that writes it is not installed.
+        OutputError: the path is that of a folder, or nothing can be made there.
+    """
+    io.check_place(path)
+    if path.is_dir():
+        raise OutputError("is a folder", where=path, expected="the name of a file")
+    package, hint = _PACKAGES.get(format, (None, None))
+    if package and importlib.util.find_spec(package) is None:
+        raise DependencyError(f"{format} needs the package {package}", hint=hint)
 
 
 def write_jsonl(store: FeatureStore, file: BinaryIO) -> None:
@@ -153,12 +175,8 @@ def _id(record: dict[str, Any], index: int) -> str:
 
 
 def _write_hdf5(store: FeatureStore, path: Path) -> None:
-    try:
-        import h5py
-    except ImportError as error:
-        raise DependencyError(
-            "hdf5 needs the package h5py", hint="Install it: pip install h5py."
-        ) from error
+    import h5py
+
     manifest = store.manifest
     with h5py.File(path, "w") as file:
         shape = (manifest["rows"], *store.row_shape)
@@ -177,14 +195,9 @@ def _write_hdf5(store: FeatureStore, path: Path) -> None:
 
 
 def _write_parquet(store: FeatureStore, path: Path) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise DependencyError(
-            "parquet needs the package pyarrow",
-            hint="Install the extra: pip install 'kbert[parquet]'.",
-        ) from error
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     row_type = pa.from_numpy_dtype(store.dtype)
     for size in reversed(store.row_shape):
         row_type = pa.list_(row_type, size)

@@ -328,8 +328,8 @@ def test_a_signal_ends_the_run_within_seconds_and_it_can_be_resumed(
     assert process.returncode == 1
     assert stdout == ""
     assert stderr == (
-        f"Error: stopped by {number.name}. What was done is kept: run the same command "
-        "with --resume to go on.\n"
+        f"Error: stopped by {number.name}. Finished shards are kept: run the same "
+        "command with --resume to go on.\n"
     )
     assert kbert(*run, "--resume").exit_code == 0
     assert kbert("a.txt", "-o", "whole", *run[3:]).exit_code == 0

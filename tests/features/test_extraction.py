@@ -1,12 +1,13 @@
 """kbert/features/extraction.py"""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from kbert import FeatureStore
-from kbert.errors import ConfigError, InputError, OutputError
+from kbert.errors import ConfigError, DependencyError, InputError, OutputError
 from kbert.features import chunks as chunks_module
 from kbert.features.extraction import (
     ExtractionJob,
@@ -15,6 +16,7 @@ from kbert.features.extraction import (
     extract_to_stream,
 )
 from kbert.readers import ReaderOptions, read_items
+from kbert.store import formats
 
 
 def job_of(*paths, **changes):
@@ -205,6 +207,68 @@ def test_a_file_of_another_run_is_not_replaced_by_resuming(engine, lines, tmp_pa
             engine(), job_of(lines), path, output_format="npz", resume=True
         )
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_cannot_be_exported_to_is_told_before_the_work(
+    engine, lines, tmp_path, overwrite
+):
+    (tmp_path / "dir").mkdir()
+    with pytest.raises(OutputError, match="dir: is a folder; expected the name of a f"):
+        extract_features_to(
+            engine(),
+            job_of(lines),
+            tmp_path / "dir",
+            output_format="npz",
+            overwrite=overwrite,
+        )
+    assert [one.name for one in tmp_path.iterdir()] == ["dir"]
+
+
+def test_a_missing_package_is_told_before_the_work(
+    engine, lines, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "out.parquet"
+    with pytest.raises(DependencyError, match="parquet needs the package pyarrow"):
+        extract_features_to(engine(), job_of(lines), path, output_format="parquet")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_vectors_outlive_an_export_that_fails(engine, lines, tmp_path, monkeypatch):
+    path, given = tmp_path / "out.npz", {"output_format": "npz"}
+    with monkeypatch.context() as patch:
+        patch.setattr(formats, "MAX_ID_CHARACTERS", 0)
+        with pytest.raises(InputError, match=r"All vectors are in .*out\.npz\.store: "):
+            extract_features_to(engine(), job_of(lines), path, **given)
+    encoded = []
+    extract_features_to(
+        engine(),
+        job_of(lines),
+        path,
+        **given,
+        resume=True,
+        progress=lambda items, tokens: encoded.append(tokens),
+    )
+
+    assert path.exists()
+    assert sum(encoded) == 0
+
+
+def test_inputs_in_the_output_are_not_replaced(engine, lines, tmp_path):
+    text = tmp_path / "out" / "a.txt"
+    text.parent.mkdir()
+    text.write_bytes(lines.read_bytes())
+    with pytest.raises(OutputError, match=r"a\.txt: is read, and --overwrite"):
+        extract_features_to(engine(), job_of(text), tmp_path / "out", overwrite=True)
+    assert text.read_bytes() == lines.read_bytes()
+
+
+def test_the_current_folder_is_not_replaced(engine, lines, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for output in (".", ""):
+        with pytest.raises(OutputError, match=r"\.: is the current folder"):
+            extract_features_to(engine(), job_of(lines), output, overwrite=True)
 
 
 def test_an_unknown_format_is_named(engine, lines, tmp_path):
