@@ -97,6 +97,7 @@ def finetune(
             settings = dataclasses.replace(settings, max_length=longest)
             what = _identity(settings, task, bert, data_identity(train, dev))
             describe(run, what, resume=resume, write=devices.writes)
+            devices.gather(0)  # before all hosts are here, an older run may stand there
             if (metrics := finished_metrics(run)) is not None:
                 return _finished(run, task, metrics, write=devices.writes)
             job = _job(run, task, bert, examples, held_out, settings, devices, progress)

@@ -98,6 +98,7 @@ def pretrain(
             check_lengths(bert, lengths, where=rows.path)
             what = _identity(settings, bert, rows, continued=is_model(config))
             describe(run, what, resume=resume, write=devices.writes)
+            devices.gather(0)  # before all hosts are here, an older run may stand there
             model = build_pretraining_model(bert)
             model.compile(_optimizer(settings), jit_compile=devices.compiles)
             job = Job(

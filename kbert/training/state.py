@@ -137,7 +137,6 @@ def resume_state(
         ConfigError: the hosts see different ones.
     """
     model.optimizer.build(model.trainable_variables)
-    devices.gather(0)  # before all hosts are here, an older run may not be gone yet
     found = newest_state(run)
     steps = devices.gather(found[0] if found else 0)
     if len(set(steps)) > 1:
