@@ -186,7 +186,7 @@ def test_a_model_of_table_columns_reads_lines_too(toy, learned, reviews, tmp_pat
             tmp_path / "other.jsonl",
             reading={"text_column": "a"},
         )
-    with pytest.raises(ConfigError, match="label_column='label' has no meaning"):
+    with pytest.raises(ConfigError, match="read as lines, which have no labels"):
         kbert.evaluate(reviews, tmp_path / "lines.txt")
 
 
