@@ -9,6 +9,7 @@ from ..readers import Item
 from .units import words_of
 
 ITEMS_PER_CHUNK = 4096
+CHARACTERS_PER_CHUNK = 4 << 20  # the tokenizer holds some 100 bytes for each
 # A text cut into tokens has about one for every four bytes of UTF-8; a Chinese
 # character, which is one, has three.
 _BYTES_PER_TOKEN = 4
@@ -72,13 +73,18 @@ def _group(
 ) -> list[Item]:
     """Take the items of one chunk, first those that were read ahead as context."""
     group: list[Item] = []
-    rows = 0
-    while len(group) < ITEMS_PER_CHUNK and rows < limits.rows:
+    rows = characters = 0
+    while (
+        len(group) < ITEMS_PER_CHUNK
+        and characters < CHARACTERS_PER_CHUNK
+        and rows < limits.rows
+    ):
         item = ahead.popleft() if ahead else next(items, None)
         if item is None:
             break
         group.append(item)
         rows += estimated_rows(item, limits.unit)
+        characters += sum(map(len, _texts(item)))
     return group
 
 
@@ -88,9 +94,12 @@ def estimated_rows(item: Item, unit: str) -> int:
         return 1
     if unit == "word":
         return len(words_of(item))
+    return sum(len(text.encode()) // _BYTES_PER_TOKEN + 1 for text in _texts(item))
+
+
+def _texts(item: Item) -> list[str]:
     parts = item.words or (item.text, item.text_pair)
-    texts = [part for part in parts if part is not None]
-    return sum(len(text.encode()) // _BYTES_PER_TOKEN + 1 for text in texts)
+    return [part for part in parts if part is not None]
 
 
 def _same_document(items: Iterable[Item], item: Item) -> list[Item]:

@@ -1,6 +1,7 @@
 """kbert/features/chunks.py"""
 
 import itertools
+from unittest import mock
 
 import hypothesis.strategies as st
 import pytest
@@ -83,15 +84,21 @@ def test_context_reaches_as_far_as_asked_over_any_number_of_chunks(
     assert targets == list(document)
 
 
-@given(rows=st.integers(1, 9), context_items=st.integers(0, 7), done=st.integers(0, 9))
+@given(
+    rows=st.integers(1, 9),
+    characters=st.integers(1, 9),
+    context_items=st.integers(0, 7),
+    done=st.integers(0, 9),
+)
 def test_a_stream_of_which_whole_chunks_are_skipped_is_cut_alike(
-    rows, context_items, done
+    rows, characters, context_items, done
 ):
     items = items_of(4, 3, 6)
-    every = cut(items, rows=rows, context_items=context_items)
-    skipped = sum(len(targets) for _, targets in every[:done])
+    with mock.patch.object(module, "CHARACTERS_PER_CHUNK", characters):
+        every = cut(items, rows=rows, context_items=context_items)
+        skipped = sum(len(targets) for _, targets in every[:done])
 
-    rest = cut(items, rows=rows, context_items=context_items, skip=skipped)
+        rest = cut(items, rows=rows, context_items=context_items, skip=skipped)
 
     assert rest == every[done:]
 
@@ -100,6 +107,26 @@ def test_no_chunk_has_more_items_than_the_limit(monkeypatch):
     monkeypatch.setattr(module, "ITEMS_PER_CHUNK", 3)
 
     assert [len(targets) for _, targets in cut(items_of(8))] == [3, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": "x" * 50_000},
+        {"text": "x", "text_pair": "x" * 49_999},
+        {"words": ("x" * 20_000, "x" * 30_000)},
+    ],
+)
+def test_a_chunk_of_long_items_is_cut(content):
+    items = [Item("a", n, 0, **content) for n in range(1000)]
+    limits = ChunkLimits(unit="sentence", rows=10**9, context_items=0)
+
+    sizes = [len(chunk.targets) for chunk in chunks(items, limits, skip=0)]
+
+    full = -(-module.CHARACTERS_PER_CHUNK // 50_000)
+    assert full < 100
+    assert set(sizes[:-1]) == {full}
+    assert sum(sizes) == 1000
 
 
 def test_nothing_is_read_beyond_the_context():
