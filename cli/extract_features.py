@@ -1,10 +1,14 @@
 """`kbert extract-features`: files of text → vectors of a frozen BERT."""
 
+import contextlib
 import math
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kbert.errors import OutputError
 
 from .options import ItemBar, model_option, overwrite_option, resume_option
 from .quiet import import_tensorflow
@@ -149,12 +153,12 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
 
     \b
     Examples:
-      kbert extract-features reviews.txt --model minilm -o vectors
-      kbert extract-features train.conll --model bert --layers -4: \\
+      kbert extract-features reviews.txt --model kbert-mini -o vectors
+      kbert extract-features train.conll --model MODEL --layers -4: \\
           --context document --compute-dtype bfloat16 --store-dtype float16 -o words
-      kbert extract-features pairs.csv --model bert --text-column a \\
+      kbert extract-features pairs.csv --model MODEL --text-column a \\
           --text-pair-column b --sentence-pool pooler --output-format npz -o pairs.npz
-      cat lines.txt | kbert extract-features - --model bert -o - > vectors.jsonl
+      cat lines.txt | kbert extract-features - --model MODEL -o - > vectors.jsonl
     """
     _check_stdout(output, options)
     import_tensorflow()
@@ -174,9 +178,10 @@ def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> 
         return
     with ItemBar(total) as progress:
         if output == "-":
-            report = extract_to_stream(
-                engine, job, sys.stdout.buffer, progress=progress
-            )
+            with _closing_stdout_on_error():
+                report = extract_to_stream(
+                    engine, job, sys.stdout.buffer, progress=progress
+                )
         else:
             how = {name: options[name] for name in _HOW if options[name]}
             report = extract_features_to(engine, job, output, **how, progress=progress)
@@ -205,6 +210,17 @@ def _check_stdout(output: str, options: dict[str, Any]) -> None:
         raise click.UsageError("-o - writes jsonl; leave out --output-format.")
     if options["resume"]:
         raise click.UsageError("-o - cannot be resumed; leave out --resume.")
+
+
+@contextlib.contextmanager
+def _closing_stdout_on_error() -> Iterator[None]:
+    # Python would write what it could not write once more at its end, and fail again.
+    try:
+        yield
+    except OutputError:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        raise
 
 
 def _settings(options: dict[str, Any]) -> "FeatureSettings":

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import itertools
 import os
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import io
-from ..errors import ConfigError, InputError, OutputError
+from ..errors import ConfigError, InputError, OutputError, Stopped
 from ..interruption import stop_between_steps
 from ..readers import Item, ReaderOptions, fingerprint_inputs, read_items
 from ..store import (
@@ -33,7 +34,6 @@ from .splits import ranges
 
 _CHUNK_BYTES = 64 << 20
 _SAMPLE_ITEMS = 256
-_RESUME = "Finished shards are kept: run the same command with --resume to go on."
 Progress = Callable[[int, int], None]
 
 
@@ -145,7 +145,6 @@ def extract_features_to(
         )
     if overwrite:
         io.refuse_inputs_inside(output, job.inputs)
-    io.check_replaceable(output)
     how = {"resume": resume, "overwrite": overwrite, "progress": progress}
     if output_format == "store":
         return _write_store(engine, job, output, **how)
@@ -187,13 +186,25 @@ def extract_to_stream(
     """Write the features of every item to an open file, as JSON lines.
 
     Nothing is written before all is done, so that an error leaves no half of it.
+
+    Raises:
+        KbertError: as ``extract_features_to``, or the stream takes no more.
+        BrokenPipeError: whoever read the stream is gone.
     """
     with tempfile.TemporaryDirectory() as folder:
-        hint = "Nothing was written."
-        report = _write_store(
-            engine, job, Path(folder, "s"), progress=progress, hint=hint
-        )
-        write_jsonl(FeatureStore.open(report.path), file)
+        path = Path(folder, "s")
+        report = _write_store(engine, job, path, progress=progress, resumable=False)
+        try:
+            write_jsonl(FeatureStore.open(path), file)
+            file.flush()
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise OutputError(
+                f"cannot be written: {error.strerror}",
+                where="standard output",
+                hint="What was written is not whole.",
+            ) from error
     return dataclasses.replace(report, path=Path("-"))
 
 
@@ -230,7 +241,7 @@ def _write_store(
     progress: Progress,
     resume: bool = False,
     overwrite: bool = False,
-    hint: str = _RESUME,
+    resumable: bool = True,
 ) -> ExtractionReport:
     if resume and not job.is_repeatable():
         raise ConfigError(
@@ -253,17 +264,33 @@ def _write_store(
         tokens += count
         progress(0, count)
 
-    with stop_between_steps(hint) as check, writer:
-        progress(writer.items_done, 0)
-        if not writer.complete:
-            for chunk in chunks(
-                job.items(), _limits(engine, job), skip=writer.items_done
-            ):
-                check()
-                writer.append(_features(engine, chunk, job.store_dtype, check, encoded))
-                progress(len(chunk.targets), 0)
-            writer.finish()
+    items, limits = job.items(), _limits(engine, job)
+    try:
+        # How much is kept is known when the writer has ended.
+        with stop_between_steps("") as check, writer:
+            progress(writer.items_done, 0)
+            if not writer.complete:
+                for chunk in chunks(items, limits, skip=writer.items_done):
+                    check()
+                    writer.append(
+                        _features(engine, chunk, job.store_dtype, check, encoded)
+                    )
+                    progress(len(chunk.targets), 0)
+                writer.finish()
+    except Stopped as stop:
+        hint = _kept(writer.items_done) if resumable else "Nothing was written."
+        raise Stopped(stop.what, hint=hint) from stop
     return _report(output, tokens)
+
+
+def _kept(items: int) -> str:
+    """What a stopped run says of the items in its finished shards."""
+    if items:
+        return f"{items:,} items are kept: run the same command with --resume to go on."
+    return (
+        "Nothing is kept: no shard was finished. A smaller --shard-size (shard_bytes "
+        "in Python) keeps parts sooner."
+    )
 
 
 def _limits(engine: FeatureEngine, job: ExtractionJob) -> ChunkLimits:

@@ -75,6 +75,7 @@ def check_export(path: Path, format: str) -> None:
     io.check_place(path)
     if path.is_dir():
         raise OutputError("is a folder", where=path, expected="the name of a file")
+    io.check_replaceable(path)
     package, hint = _PACKAGES.get(format, (None, None))
     if package and importlib.util.find_spec(package) is None:
         raise DependencyError(f"{format} needs the package {package}", hint=hint)

@@ -35,7 +35,7 @@ class StoreWriter:
     chunks do not depend on where it began: a fixed number of items each, say.
 
     Args:
-        path: the output folder.
+        path: the output folder; of a link, the folder that it names.
         settings: what made the features, as JSON takes it; no paths, no times. A
             resumed run must have the same.
         row_shape: ``(dim,)``, or ``(layers, dim)``.
@@ -47,7 +47,8 @@ class StoreWriter:
 
     Raises:
         ConfigError: the unfinished (or whole) store was made with other settings.
-        OutputError: the output exists, is in use, or cannot be written.
+        OutputError: the output exists, is in use, or cannot be written; it is the
+            current folder or above it, or a mount point.
 
     Example:
         >>> import numpy as np
@@ -76,6 +77,7 @@ class StoreWriter:
         if shard_bytes < 1:
             raise ConfigError(f"shard_bytes={shard_bytes}", expected="1 or more")
         io.check_resume(resume=resume, overwrite=overwrite)
+        io.check_replaceable(path)
         self.path = Path(path)
         self.items_done = self.rows_done = 0
         self.complete = False  # the store is whole: nothing is left to do
@@ -87,7 +89,7 @@ class StoreWriter:
             "settings": json.loads(json.dumps(settings, allow_nan=False)),
         }
         self._resume, self._overwrite = resume, overwrite
-        self._working = WorkingFolder(Path(os.path.abspath(path)))
+        self._working = WorkingFolder(Path(os.path.realpath(path)))
         self._entries: list[dict[str, Any]] = []
         self._shard: OpenShard | None = None
         self._stack = contextlib.ExitStack()

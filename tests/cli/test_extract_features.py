@@ -303,10 +303,9 @@ def kbert_process(*arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "kbert", "extract-features", *map(str, arguments)],
         env=environment,
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        **{"stdout": subprocess.PIPE, **options},
     )
 
 
@@ -327,9 +326,10 @@ def test_a_signal_ends_the_run_within_seconds_and_it_can_be_resumed(
     assert time.perf_counter() - began < 5
     assert process.returncode == 1
     assert stdout == ""
-    assert stderr == (
-        f"Error: stopped by {number.name}. Finished shards are kept: run the same "
-        "command with --resume to go on.\n"
+    assert re.fullmatch(
+        rf"Error: stopped by {number.name}\. [1-9][0-9,]* items are kept: run the same "
+        r"command with --resume to go on\.\n",
+        stderr,
     )
     assert kbert(*run, "--resume").exit_code == 0
     assert kbert("a.txt", "-o", "whole", *run[3:]).exit_code == 0
@@ -348,6 +348,53 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tiny_model, tmp_path):
 
     assert process.wait() == 1
     assert stderr == ""
+
+
+@pytest.mark.parametrize("count", [2, 3000])
+def test_a_full_disk_behind_standard_output_is_one_clear_line(
+    tiny_model, tmp_path, count
+):
+    (tmp_path / "a.txt").write_text("the cat\n" * count)
+    with open("/dev/full", "wb") as full:
+        process = kbert_process(
+            *("a.txt", "-o", "-", "--model", tiny_model), cwd=tmp_path, stdout=full
+        )
+        _, stderr = process.communicate()
+
+    assert process.returncode == 1
+    assert stderr == (
+        "Error: standard output: cannot be written: No space left on device. What was "
+        "written is not whole.\n"
+    )
+
+
+@pytest.mark.parametrize("output", [".", "", ".."])
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ([], "is the current folder, or above it, and cannot be replaced"),
+        (["--overwrite"], "is the current folder, or above it, and cannot be replaced"),
+        (["--overwrite", "--output-format", "npz"], "is a folder; expected the name"),
+    ],
+)
+def test_the_current_folder_is_no_output(kbert, tmp_path, output, more, message):
+    source = str(written(tmp_path / "a.txt", LINES))
+    Path("up/work").mkdir(parents=True)
+    os.chdir("up/work")
+
+    assert_one_line(kbert(source, "-o", output, *more), message)
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["a.txt", "up", "work"]
+
+
+def test_the_folder_of_the_input_is_not_replaced(kbert):
+    Path("corpus").mkdir()
+    written("corpus/x.txt", LINES)
+
+    result = kbert("corpus/x.txt", "-o", "corpus", "--overwrite")
+
+    assert_one_line(result, r"corpus/x\.txt: is read, and --overwrite .* would delete")
+    assert os.listdir() == ["corpus"]
+    assert Path("corpus/x.txt").read_text() == LINES
 
 
 def test_importing_tensorflow_quietly_gives_standard_error_back():

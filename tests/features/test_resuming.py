@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from kbert.errors import ConfigError, OutputError, Stopped
+from kbert.features import chunks as chunks_module
 from kbert.features.extraction import (
     ExtractionJob,
     extract_features_to,
+    extract_to_stream,
 )
 
 KILL_DRIVER = Path(__file__).with_name("kill_driver.py")
@@ -45,8 +47,13 @@ class StopAfter:
 
 
 @pytest.mark.parametrize("stops", [[2], [1, 1, 3]])
+@pytest.mark.parametrize("characters", [20, chunks_module.CHARACTERS_PER_CHUNK])
 @pytest.mark.parametrize("choices", [{"unit": "word"}, {"context": "document"}])
-def test_a_resumed_run_writes_the_same_bytes(engine, lines, tmp_path, stops, choices):
+def test_a_resumed_run_writes_the_same_bytes(
+    engine, lines, tmp_path, monkeypatch, stops, choices, characters
+):
+    monkeypatch.setattr(chunks_module, "CHARACTERS_PER_CHUNK", characters)
+    stops = [chunks * (20 if characters == 20 else 1) for chunks in stops]
     job = job_of(lines, shard_bytes=1000)
     extract_features_to(engine(**choices), job, tmp_path / "whole")
 
@@ -72,6 +79,48 @@ def test_a_resumed_run_writes_the_same_bytes(engine, lines, tmp_path, stops, cho
     assert 0 < items[0] < 150  # not begun again
     assert sum(items) == 150
     assert len(list((tmp_path / "out").glob("features-*"))) > 3
+
+
+def test_a_stop_tells_how_many_items_are_kept(engine, lines, tmp_path):
+    job, counts = job_of(lines, shard_bytes=1000), []
+    with pytest.raises(Stopped) as stopped:
+        extract_features_to(engine(), job, tmp_path / "out", progress=StopAfter(3))
+
+    extract_features_to(
+        engine(),
+        job,
+        tmp_path / "out",
+        resume=True,
+        progress=lambda items, tokens: counts.append(items),
+    )
+
+    assert counts[0] > 0
+    assert str(stopped.value) == (
+        f"enough. {counts[0]} items are kept: run the same command with --resume to "
+        "go on."
+    )
+
+
+def test_a_stop_before_the_first_shard_tells_that_nothing_is_kept(
+    engine, lines, tmp_path
+):
+    with pytest.raises(Stopped, match=r"^enough\. Nothing is kept: no shard was finis"):
+        extract_features_to(
+            engine(), job_of(lines), tmp_path / "out", progress=StopAfter(0)
+        )
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stopped_stream_tells_that_nothing_was_written(engine, lines, tmp_path):
+    job = job_of(lines, shard_bytes=1000)
+    with (
+        open(tmp_path / "out", "wb") as file,
+        pytest.raises(Stopped, match=r"^enough\. Nothing was written\.$"),
+    ):
+        extract_to_stream(engine(), job, file, progress=StopAfter(3))
+
+    assert (tmp_path / "out").read_bytes() == b""
 
 
 def test_a_finished_store_is_not_done_again(engine, lines, tmp_path):

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +167,32 @@ def test_overwriting_keeps_the_old_store_until_the_new_one_is_whole(
 
     assert len(FeatureStore.open(tmp_path / "out")) == 6
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("target", ["big", "big/empty"])
+def test_a_link_stays_and_the_folder_it_names_is_filled(tmp_path, make_chunks, target):
+    (tmp_path / "big" / "empty").mkdir(parents=True)
+    write(tmp_path / "plain", make_chunks())
+    (tmp_path / "out").symlink_to(target)
+    write(tmp_path / "out", make_chunks(), overwrite=target == "big")
+
+    assert (tmp_path / "out").readlink() == Path(target)
+    assert contents(tmp_path / target) == contents(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("output", ["", ".", ".."])
+def test_the_current_folder_is_not_written_over(
+    tmp_path, monkeypatch, output, overwrite
+):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("text")
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(OutputError, match="is the current folder, or above it"):
+        write(output, [], overwrite=overwrite)
+
+    assert (tmp_path / "work" / "thesis.tex").read_text() == "text"
+    assert len(list(tmp_path.rglob("*"))) == 2
 
 
 def test_an_old_store_moved_away_by_a_killed_finish_is_put_back(tmp_path, make_chunks):
