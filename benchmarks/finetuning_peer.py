@@ -1,8 +1,8 @@
 """One fine-tuning run of PyTorch: ``finetuning_peer.py SET SEED`` prints JSON.
 
-transformers' models and tokenizer, bfloat16 autocast, batches in a random order, padded
-to their longest row. Questions come as kbert's rows and answers are picked by kbert: in
-them only the training is PyTorch's.
+transformers' models and tokenizer, bfloat16 autocast, batches in a random order or of
+rows of about one length (``peer_groups``), padded to their longest row. Questions come
+as kbert's rows and answers are picked by kbert: in them only the training is PyTorch's.
 """
 
 import csv
@@ -20,6 +20,7 @@ import torch
 import transformers
 from finetuning_sets import SETS, Set, files, test_file
 from timing import shared_folder
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 IGNORED = -100
 Row = dict[str, Any]  # what the model takes of one example, without padding
@@ -100,7 +101,7 @@ def _train(model: Any, rows: list[Row], chosen: Set) -> None:
     )
     model.train()
     for _ in range(chosen.epochs):
-        order = random.sample(range(len(rows)), len(rows))
+        order = _order(rows, chosen)
         for batch in _batches([rows[place] for place in order], chosen.batch_size):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 loss = model(**batch).loss
@@ -109,6 +110,19 @@ def _train(model: Any, rows: list[Row], chosen: Set) -> None:
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
+
+
+def _order(rows: list[Row], chosen: Set) -> list[int]:
+    if not chosen.peer_groups:
+        return random.sample(range(len(rows)), len(rows))
+    # As Trainer's "group_by_length" does, but with the batches shuffled: its own come
+    # from long to short.
+    lengths = [len(_ids(row)) for row in rows]
+    grouped = get_length_grouped_indices(lengths, chosen.batch_size)
+    size = chosen.batch_size
+    batches = [grouped[start : start + size] for start in range(0, len(grouped), size)]
+    last = [batches.pop()] if len(batches[-1]) < size else []
+    return sum(random.sample(batches, len(batches)) + last, [])
 
 
 def _outputs(model: Any, rows: list[Row]) -> list[np.ndarray]:

@@ -19,6 +19,7 @@ class Set(NamedTuple):
         columns: of the table, from 0: first text, second text, label.
         header: whether its first line is one of names.
         articles: SQuAD: train and dev are one file, split by the titles in these.
+        peer_groups: PyTorch's batches hold rows of about one length, as kbert's do.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Set(NamedTuple):
     header: bool = True
     test: str | None = None
     articles: tuple[str, str] = ("articles.train.txt", "articles.test.txt")
+    peer_groups: bool = False
 
 
 SETS = {
@@ -96,6 +98,7 @@ SETS = {
         epochs=1,
         batch_size=16,
         max_length=384,
+        peer_groups=True,  # two to three times as fast, of runs of most of an hour
     ),
     "squad2": Set(
         "qa",
@@ -105,6 +108,7 @@ SETS = {
         epochs=1,
         batch_size=16,
         max_length=384,
+        peer_groups=True,  # two to three times as fast, of runs of most of an hour
     ),
 }
 
