@@ -10,7 +10,13 @@ import click
 
 from kbert.errors import OutputError
 
-from .options import ItemBar, model_option, overwrite_option, resume_option
+from .options import (
+    ItemBar,
+    model_option,
+    overwrite_option,
+    resume_option,
+    warnings_in_one_line,
+)
 from .quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -144,6 +150,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float) -> fl
 @overwrite_option
 @click.option("--dry-run", is_flag=True, help="Count, and estimate size and time.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first items.")
+@warnings_in_one_line()
 def extract_features(model: str, output: str, dry_run: bool, **options: Any) -> None:
     """Write the vectors of a frozen BERT for every token, word or sentence of INPUT.
 

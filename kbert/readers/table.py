@@ -2,13 +2,15 @@
 
 import collections
 import csv
+import warnings
 from collections.abc import Iterator
 
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, KbertWarning
 from .items import Item, ReaderOptions
 from .source import display_name, numbered_lines
 
 MAX_FIELD_CHARACTERS = 64 << 20
+_MAX_SHOWN = 40  # characters of a name
 _MAX_JOINED = 64  # lines of one row; more are no row that broke, but another file
 _TEXT_NAMES = ("text", "sentence")
 _NUL = "a NUL character; is this a text file?"
@@ -22,6 +24,9 @@ def read_csv(path: str, options: ReaderOptions) -> Iterator[Item]:
         ConfigError: a column that the table does not have.
         InputError: a row with another number of cells, an open quote, a NUL, a cell of
             more than 64 MiB characters.
+
+    Warns:
+        KbertWarning: what is taken for a line of names may be the first text.
     """
     return _items(path, _csv_rows(path), options)
 
@@ -32,6 +37,9 @@ def read_tsv(path: str, options: ReaderOptions) -> Iterator[Item]:
     Raises:
         ConfigError: a column that the table does not have.
         InputError: a row with another number of cells, or a NUL.
+
+    Warns:
+        KbertWarning: what is taken for a line of names may be the first text.
     """
     return _items(path, _tsv_rows(path), options)
 
@@ -88,15 +96,28 @@ class _Columns:
         return None if place is None else cells[place]
 
     def _default(self) -> str:
-        if len(self._names) == 1:
-            return self._names[0]
         for name in _TEXT_NAMES:
             if name in self._names:
                 return name
+        if len(self._names) == 1:
+            (name,) = self._names
+            if self._header:
+                self._warn_of_header(name)
+            return name
         raise ConfigError(
             f"{len(self._names)} columns and none called {' or '.join(_TEXT_NAMES)}",
             where=self._where,
             hint=f"Choose one with --text-column: {self._listed()}.",
+        )
+
+    def _warn_of_header(self, name: str) -> None:
+        shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
+        warnings.warn(
+            f"{self._where}: the first line, {shown!r}, is taken for the name of the "
+            "column, not for a text. If it is a text, give --no-header (header=False "
+            "in Python); if it is a name, --text-column says so.",
+            KbertWarning,
+            stacklevel=2,
         )
 
     def _place(self, option: str, name: str | None) -> int | None:

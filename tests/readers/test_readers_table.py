@@ -1,9 +1,11 @@
 """kbert/readers/table.py"""
 
 import csv
+import warnings
 
 import pytest
 
+from kbert.errors import KbertWarning
 from kbert.readers import ReaderOptions, read_items
 
 
@@ -61,9 +63,38 @@ def test_without_a_document_column_every_row_is_a_document(tmp_path):
 
 def test_the_only_column_is_the_text_and_its_empty_lines_are_rows(tmp_path):
     for name in ("a.csv", "a.tsv"):
-        items = read(tmp_path, name, "title\na\n\nb\n\n")
+        with pytest.warns(KbertWarning, match="'title'"):
+            items = read(tmp_path, name, "title\na\n\nb\n\n")
 
         assert [one.text for one in items] == ["a", "", "b", ""]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_first_line_that_may_be_a_text_is_not_dropped_silently(tmp_path, name):
+    with pytest.warns(KbertWarning, match=f"{name}: .*'Great film'.*--no-header"):
+        items = read(tmp_path, name, "Great film\nBad film\n")
+
+    assert [one.text for one in items] == ["Bad film"]
+    with pytest.warns(KbertWarning) as told:
+        read(tmp_path, name, f"{'long ' * 1000}\nb\n")
+    assert len(str(told[0].message)) < 400
+
+
+@pytest.mark.parametrize(
+    "content, options",
+    [
+        ("text\na\n", {}),
+        ("sentence\na\n", {}),
+        ("title\na\n", {"text_column": "title"}),
+        ("a\n", {"header": False}),
+    ],
+)
+def test_nothing_is_said_of_a_line_of_names_that_is_known(tmp_path, content, options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (item,) = read(tmp_path, "a.tsv", content, **options)
+
+    assert item.text == "a"
 
 
 def test_empty_lines_may_stand_at_the_end_of_a_wider_table(tmp_path):
