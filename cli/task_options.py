@@ -202,7 +202,6 @@ _all_reading = with_options(
         *_WORDS,
         _VERSION,
         *_ANSWERS,
-        _SKIP_BAD,
     )
 )
 
@@ -245,7 +244,6 @@ READING = (
     "max_query_length",
     "null_threshold",
     "scorer",
-    "skip_bad",
 )
 
 

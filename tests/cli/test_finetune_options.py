@@ -305,7 +305,7 @@ def test_options_of_reading_are_handed_on(monkeypatch):
 
     for name in ("evaluate", "predict"):
         monkeypatch.setattr(kbert.finetuning, name, fake)
-    options = ("--text-column", "a", "--no-header", "--skip-bad", "--task", "qa")
+    options = ("--text-column", "a", "--no-header", "--n-best", "3", "--task", "qa")
     options += ("--max-length", "9", "--batch-size", "5", "--overwrite")
     run_kbert("evaluate", "run", "f.csv", *options)
     run_kbert("predict", "run", "f.csv", "-o", "out", *options)
@@ -317,7 +317,7 @@ def test_options_of_reading_are_handed_on(monkeypatch):
     for one in (how, same):
         del one["progress"]
         assert one == {
-            "reading": {"text_column": "a", "header": False, "skip_bad": True},
+            "reading": {"text_column": "a", "header": False, "n_best": 3},
             "task": "qa",
             "max_length": 9,
             "batch_size": 5,
