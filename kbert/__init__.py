@@ -18,6 +18,7 @@ _HOME = {
     "Classification": "tasks.classification",
     "ConfigError": "errors",
     "DependencyError": "errors",
+    "DivergedError": "errors",
     "FeatureExtractor": "features.estimator",
     "FeatureSettings": "features.settings",
     "FeatureStore": "store",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from .errors import CheckpointError as CheckpointError
     from .errors import ConfigError as ConfigError
     from .errors import DependencyError as DependencyError
+    from .errors import DivergedError as DivergedError
     from .errors import InputError as InputError
     from .errors import KbertError as KbertError
     from .errors import KbertWarning as KbertWarning

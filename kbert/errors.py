@@ -73,6 +73,10 @@ class TrainingError(KbertError):
     """Training cannot go on: a number is no longer finite, or a worker is gone."""
 
 
+class DivergedError(TrainingError):
+    """A loss, gradient, weight or figure is no longer finite: other settings may do."""
+
+
 class Stopped(KbertError):
     """The user or the system asked a long job to end; what was done is kept."""
 

@@ -68,7 +68,8 @@ def finetune(
         CheckpointError: the model is damaged, or has no part that the task reads.
         ConfigError: settings that do not fit; with ``resume``, one that has changed.
         InputError: a file is not what it has to be; the line is named.
-        TrainingError: a gradient, a loss or a figure is not finite.
+        DivergedError: a gradient, a loss or a figure is not finite.
+        TrainingError: the memory of a device is full, or another host is gone.
         OutputError: ``output`` is taken, in use, or cannot be written.
         Stopped: by SIGINT or SIGTERM, after a checkpoint.
 

@@ -5,6 +5,7 @@ import gc
 import itertools
 import os
 import statistics
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from .. import io
 from ..checkpoints import load
 from ..config import read_json_object
-from ..errors import ConfigError
+from ..errors import ConfigError, DivergedError, KbertWarning
 from ..tasks import Task
 from ..training.folder import describe, held, weights_digest
 from ..training.strategies import open_devices
@@ -33,6 +34,9 @@ This is the best of {count} on the held-out file, which flatters it:
 | learning rate | batch size | seed | {figure} |
 |---|---|---|---|
 {rows}
+"""
+_LEFT_OUT = """
+Left out, because a number was no longer finite: {runs}.
 """
 _OF_SEEDS = """
 Mean and standard deviation of the {count} seeds: {mean:.4f} ± {deviation:.4f}.
@@ -98,7 +102,8 @@ def search(
     """Fine-tune with each of several settings, and then with several seeds.
 
     Each run is one of ``kbert.finetune`` in a folder of its own. With ``resume`` those
-    that have ended are not done again, and the one that was stopped goes on.
+    that have ended are not done again, and the one that was stopped goes on. A rate at
+    which training diverges is left out; a seed is not, for that would flatter the mean.
 
     Args:
         task, model, train, dev, settings, resume, overwrite, progress: see
@@ -108,13 +113,18 @@ def search(
             ``metrics.json`` has the figures of all runs and, of several seeds, their
             mean and their standard deviation (of a sample), if all runs have them:
             entity types that are not in ``dev`` have an F1 only where they are guessed.
+            Those that were left out are in it too, with the reason.
         tried: what differs between the runs.
 
     Returns:
         The best run on dev; ``metrics`` are those of all.
 
     Raises:
+        DivergedError: no rate or batch size does, or a seed does not.
         KbertError: as from ``kbert.finetune``.
+
+    Warns:
+        KbertWarning: a run diverged and is left out.
     """
     folder, settings = Path(output), settings or FineTuningSettings()
     if overwrite:
@@ -139,7 +149,7 @@ def search(
         }
         describe(folder, what, resume=resume, write=True)
         if finished_metrics(folder) is None:
-            best = runs.best(grid)
+            best = runs.best_that_converges(grid)
             seeds = tried.of_seeds(best)
             winner = runs.best(seeds)
             name = run_name(winner)
@@ -177,6 +187,27 @@ class _Runs:
         self._task, self._model, self._train, self._dev = task, model, train, dev
         self._folder, self._progress = folder, progress
         self.done: dict[FineTuningSettings, dict[str, Any]] = {}
+        self.diverged: dict[FineTuningSettings, DivergedError] = {}
+
+    def best_that_converges(
+        self, all_settings: Sequence[FineTuningSettings]
+    ) -> FineTuningSettings:
+        """``best`` of those whose numbers stay finite.
+
+        Raises:
+            DivergedError: that of the first, if there are none.
+        """
+        for settings in all_settings:
+            try:
+                self.metrics(settings)
+            except DivergedError as error:
+                self.diverged[settings] = error
+        left = [one for one in all_settings if one not in self.diverged]
+        if not left:
+            raise self.diverged[all_settings[0]]
+        for error in self.diverged.values():
+            warnings.warn(f"{error} This run is left out.", KbertWarning, stacklevel=2)
+        return self.best(left)
 
     def best(self, all_settings: Sequence[FineTuningSettings]) -> FineTuningSettings:
         """The settings of the run with the highest figure; of equal ones, the first."""
@@ -214,21 +245,28 @@ def _metrics(
     """The content of ``metrics.json``: that of the best run, and all others."""
     metrics = runs.metrics(winner)
     every = [
-        {
-            "run": f"{RUNS}/{run_name(settings)}",
-            "learning_rate": settings.learning_rate,
-            "batch_size": settings.batch_size,
-            "seed": settings.seed,
-            "step": found["best"]["step"],
-            "dev": found["dev"],
-        }
+        {**_told(settings), "step": found["best"]["step"], "dev": found["dev"]}
         for settings, found in runs.done.items()
     ]
-    best = {"run": f"{RUNS}/{run_name(winner)}", **metrics["best"]}
-    content = {**metrics, "best": best, "runs": every}
+    diverged = [
+        {**_told(settings), "reason": error.what}
+        for settings, error in runs.diverged.items()
+    ]
+    best = {"run": _told(winner)["run"], **metrics["best"]}
+    content = {**metrics, "best": best, "runs": every, "diverged": diverged}
     if len(seeds) > 1:
         content |= _spread([runs.metrics(settings)["dev"] for settings in seeds])
     return content
+
+
+def _told(settings: FineTuningSettings) -> dict[str, Any]:
+    """What a list of runs says of one."""
+    return {
+        "run": f"{RUNS}/{run_name(settings)}",
+        "learning_rate": settings.learning_rate,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+    }
 
 
 def _of_several(metrics: Mapping[str, Any], seeds: Sequence[FineTuningSettings]) -> str:
@@ -240,6 +278,9 @@ def _of_several(metrics: Mapping[str, Any], seeds: Sequence[FineTuningSettings])
         for run in metrics["runs"]
     ]
     text = _OF_SEVERAL.format(count=len(rows), figure=name, rows="\n".join(rows))
+    if metrics["diverged"]:
+        left_out = [one["run"].removeprefix(f"{RUNS}/") for one in metrics["diverged"]]
+        text += _LEFT_OUT.format(runs=", ".join(left_out))
     if len(seeds) > 1:
         mean, deviation = metrics["mean"][name], metrics["standard_deviation"][name]
         text += _OF_SEEDS.format(count=len(seeds), mean=mean, deviation=deviation)

@@ -66,7 +66,8 @@ def pretrain(
     Raises:
         ConfigError: settings that do not fit; with ``resume``, one that has changed.
         InputError: data are damaged; the shard and the record are named.
-        TrainingError: a gradient or a loss is not finite; step and tensor are named.
+        DivergedError: a gradient or a loss is not finite; step and tensor are named.
+        TrainingError: the memory of a device is full, or another host is gone.
         OutputError: ``output`` is taken, in use, or cannot be written.
         Stopped: by SIGINT or SIGTERM, after a checkpoint.
 

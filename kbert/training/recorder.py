@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..errors import Stopped, TrainingError
+from ..errors import DivergedError, Stopped
 from .curves import CURVES, draw_curves
 from .journal import append_log
 from .settings import OnNonfinite
@@ -161,7 +161,7 @@ class Recorder(keras.callbacks.Callback):
         """The means since the last line, without those that a left-out step spoilt.
 
         Raises:
-            TrainingError: one is not finite, or steps were left out and that is not
+            DivergedError: one is not finite, or steps were left out and that is not
                 wanted, or nothing else has happened for a while.
         """
         self._fetch()
@@ -178,7 +178,7 @@ class Recorder(keras.callbacks.Callback):
     def _check_finite(self, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
             if not math.isfinite(value):
-                raise TrainingError(
+                raise DivergedError(
                     f"step {self.step}: {name} is not finite",
                     where=self.run,
                     hint="Try a lower learning rate; the last checkpoint is sound.",
@@ -201,7 +201,7 @@ class Recorder(keras.callbacks.Callback):
         what += f"{tensor.path} is not finite"
         if self.rhythm.on_nonfinite == "skip":
             what += f", and {lost} steps in a row were left out"
-        raise TrainingError(
+        raise DivergedError(
             what,
             where=self.run,
             hint="No weight was changed by it, and the last checkpoint is sound: try a "

@@ -22,9 +22,9 @@ from ..config import read_json_object
 from ..errors import (
     CheckpointError,
     ConfigError,
+    DivergedError,
     KbertError,
     KbertWarning,
-    TrainingError,
 )
 from .strategies import Devices
 
@@ -65,7 +65,7 @@ def save_state(
             running means they add up those of their devices.
 
     Raises:
-        TrainingError: a number in it is not finite; then nothing is written.
+        DivergedError: a number in it is not finite; then nothing is written.
         OutputError: it cannot be written; the older ones are untouched.
     """
     # A scalar becomes an array of one number.
@@ -178,14 +178,14 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], *, where: Path) -
 
 
 def _check_finite(arrays: dict[str, np.ndarray], *, where: Path, step: int) -> None:
-    """Raise ``TrainingError`` if a weight or a number of the optimizer is not finite.
+    """Raise ``DivergedError`` if a weight or a number of the optimizer is not finite.
 
     The running means may be: a step that was left out can have spoilt them.
     """
     for name, values in arrays.items():
         checked = values.dtype.kind == "f" and not name.startswith("means/")
         if checked and not np.isfinite(values).all():
-            raise TrainingError(
+            raise DivergedError(
                 f"step {step}: {name} is not finite",
                 where=where,
                 hint="The checkpoint before is kept. Try a lower learning rate in a "

@@ -2,14 +2,24 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
+import sys
+import warnings
 
 import finetuning_runs as runs
 import pytest
 
-from kbert import ConfigError, InputError, OutputError, Stopped
+from kbert import (
+    ConfigError,
+    DivergedError,
+    InputError,
+    KbertWarning,
+    OutputError,
+    Stopped,
+)
 from kbert.finetuning import Search, search
 from kbert.tasks import task_class
 
@@ -189,6 +199,50 @@ def test_what_not_every_run_has_is_left_out_of_the_mean(stopped_at, go_all, tmp_
     assert metrics["runs"][0]["dev"]["MISC_f1"] == 0.0
     for name in ("mean", "standard_deviation"):
         assert metrics[name] == done.metrics[name]
+
+
+def diverging(*rates):
+    return {
+        "settings": runs.settings(epochs=1, warmup_fraction=0.0, log_every=1),
+        "tried": Search(learning_rates=rates),
+    }
+
+
+def test_a_rate_that_diverges_is_told_and_left_out(go_all, tmp_path):
+    bad, good = "rate-1e+30_batch-4_seed-5", NAMES[0]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", KbertWarning)
+        done = go_all(tmp_path / "run", **diverging(1e30, 0.01))
+    (told,) = [str(one.message) for one in seen if one.category is KbertWarning]
+    (left_out,) = done.metrics["diverged"]
+    (kept,) = done.metrics["runs"]
+
+    assert re.search(rf"{re.escape(bad)}: step \d: .*\. This run is left out\.$", told)
+    assert left_out["run"] == f"runs/{bad}"
+    assert left_out["learning_rate"] == 1e30
+    assert "not finite" in left_out["reason"]
+    assert kept["run"] == done.metrics["best"]["run"] == f"runs/{good}"
+    card = (done.path / "model" / "README.md").read_text()
+    assert f"no longer finite: {bad}." in card
+
+
+def test_a_search_of_which_nothing_is_left_is_an_error(go_all, tmp_path):
+    with pytest.raises(DivergedError, match=r"rate-1e\+30_batch-4_seed-5: step \d"):
+        go_all(tmp_path / "run", **diverging(1e30, 1e31))
+
+
+def test_a_seed_that_diverges_is_not_left_out(go_all, tmp_path, monkeypatch):
+    module = sys.modules["kbert.finetuning.search"]
+    finetune = module.finetune
+
+    def only_the_first_converges(*given, settings, **how):
+        if settings.seed == 6:
+            raise DivergedError("step 1: a loss is not finite")
+        return finetune(*given, settings=settings, **how)
+
+    monkeypatch.setattr(module, "finetune", only_the_first_converges)
+    with pytest.raises(DivergedError, match="step 1"):
+        go_all(tmp_path / "run", tried=Search(seeds=2))
 
 
 def test_the_figure_that_picks_the_weights_picks_the_run(toy, tmp_path):
