@@ -44,7 +44,8 @@ def that_apply(
 
     Files are read as the training file was, except for what they cannot have: lines
     have no columns, CoNLL files no keys, and what is to be guessed needs no column of
-    tags. What the user says of the file always holds.
+    tags: if there is one column, it holds the words. What the user says of the file
+    always holds.
 
     Args:
         task: of the model.
@@ -73,9 +74,8 @@ def that_apply(
     format_of = file_format if task.kind == "ner" else input_format
     format = format_of(path, told["format"])
     left = {name for name in options if name in _OF_READER} - {*OBEYED[format]}
-    tags = told.get("tag_column")
-    if not gold and tags is not None and not _has_column(path, tags):
-        left.add("tag_column")
+    if not gold and format == "conll":
+        left |= _columns_left(path, told["tag_column"])
     changed = {name: options[name] for name in left if told[name] != options[name]}
     if "text_pair_column" in changed:
         warnings.warn(
@@ -102,6 +102,11 @@ def told_by_file(task: Task, examples: Sequence[Any]) -> Task:
     return dataclasses.replace(task, version_2=without)
 
 
-def _has_column(path: str, column: int) -> bool:
-    """Whether a CoNLL file has a column; not of what can be read only once."""
-    return os.path.isfile(path) and column < (count_columns(path) or 0)
+def _columns_left(path: str, tag_column: int | None) -> set[str]:
+    """Which columns of the training a CoNLL file of words to be tagged cannot have."""
+    # What can be read only once is not counted.
+    width = count_columns(path) if os.path.isfile(path) else None
+    if width == 1:  # the words, wherever they stood in training
+        return {"word_column", "tag_column"}
+    has_tags = tag_column is not None and tag_column < (width or 0)
+    return set() if has_tags else {"tag_column"}

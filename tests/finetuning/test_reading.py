@@ -117,6 +117,25 @@ def test_words_to_be_tagged_need_no_column_of_tags(conll):
     assert sentence.words == ("EU", "rejects")
 
 
+@pytest.mark.parametrize("word, tag", [(1, 0), (1, None), (2, 3)])
+def test_the_only_column_holds_the_words_to_be_tagged(conll, word, tag):
+    task = Tagging(word_column=word, tag_column=tag)
+    words = conll / "words.conll"
+
+    task = with_options(task, that_apply(task, {}, words, gold=False))
+    (sentence,) = task.read(str(words), gold=False)
+    assert sentence.words == ("EU", "rejects")
+    assert sentence.tags is None
+
+
+def test_a_column_of_words_that_the_user_names_has_to_be_there(conll):
+    words, reading = conll / "words.conll", {"word_column": 1}
+    task = Tagging(word_column=1, tag_column=0)
+    task = with_options(task, that_apply(task, reading, words, gold=False))
+    with pytest.raises(ConfigError, match="word_column=1 in a file of 1 columns"):
+        task.read(str(words), gold=False)
+
+
 def test_a_column_of_tags_that_the_user_names_has_to_be_there(conll):
     words, reading = conll / "words.conll", {"tag_column": 2}
     task = Tagging(tag_column=3)
