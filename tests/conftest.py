@@ -14,7 +14,11 @@ WORDS = ["the", "dog", "cat", "sat", "on", "mat", "##ing", "run", "中", "国"]
 TOKENS = [*SPECIAL, *WORDS, *LETTERS, *(f"##{one}" for one in LETTERS), *"-.,!?"]
 
 # What the marks of tests stand for, and the extra that brings it.
-NEEDED = {"oracle": ("sentence_transformers", "torch", "transformers"), "jax": ("jax",)}
+NEEDED = {
+    "oracle": ("sentence_transformers", "seqeval", "torch", "transformers"),
+    "jax": ("jax",),
+    "plots": ("matplotlib",),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

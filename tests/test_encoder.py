@@ -1,7 +1,6 @@
 """kbert/encoder.py"""
 
 import dataclasses
-import importlib.util
 import os
 import subprocess
 import sys
@@ -112,7 +111,6 @@ def test_eager_equals(way, tiny_config, tiny_inputs, randomize):
 
 @pytest.mark.jax
 @pytest.mark.slow
-@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="no jax: kbert[jax]")
 def test_tensorflow_equals_jax(tiny_config, tiny_inputs, randomize, tmp_path):
     encoder = randomize(build_encoder(tiny_config))
     weights = {one.path: one.numpy() for one in encoder.weights}

@@ -89,7 +89,7 @@ def test_the_folder_holds_the_model_its_figures_and_nothing_that_is_spent(whole_
     assert len(predictions) == 1 + 30
 
 
-@pytest.mark.skipif(not can_draw(), reason="no matplotlib: extra [plots]")
+@pytest.mark.plots
 def test_curves_are_drawn_of_training_and_dev(go, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(job, "can_draw", can_draw)

@@ -104,7 +104,8 @@ def test_counts_are_those_of_conllevals_one_pass(scheme, seed):
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes"])
 def test_figures_are_those_of_seqeval(scheme, seed):
-    seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    from seqeval.metrics import sequence_labeling as seqeval
+
     gold, guesses = noisy(scheme, seed)
     expected = seqeval.precision_recall_fscore_support(
         gold, guesses, average=None, zero_division=0
@@ -123,8 +124,9 @@ def test_figures_are_those_of_seqeval(scheme, seed):
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes", "bilou"])
 def test_strict_figures_are_those_of_strict_seqeval(scheme, seed):
-    seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
-    schemes = pytest.importorskip("seqeval.scheme")
+    import seqeval.scheme as schemes
+    from seqeval.metrics import sequence_labeling as seqeval
+
     gold, guesses = noisy(scheme, seed)
     how = {"mode": "strict", "scheme": getattr(schemes, scheme.upper())}
     total = score_entities(gold, guesses, scheme, mode="strict").overall

@@ -21,8 +21,8 @@ def test_the_table_has_the_figures_of_each_class(tmp_path):
     )
 
 
+@pytest.mark.plots
 def test_the_confusion_matrix_is_a_png(tmp_path):
-    pytest.importorskip("matplotlib")
     write_class_report(tmp_path, GOLD, GUESSES, labels=["a", "b", "中文"])
 
     content = (tmp_path / "confusion_matrix.png").read_bytes()
@@ -30,9 +30,9 @@ def test_the_confusion_matrix_is_a_png(tmp_path):
     assert len(content) > 1000
 
 
+@pytest.mark.plots
 @pytest.mark.parametrize("classes", [2, 21, 61])
 def test_a_matrix_of_any_number_of_classes_can_be_drawn(classes, tmp_path):
-    pytest.importorskip("matplotlib")
     counts = np.eye(classes, dtype=int)
     counts[0] = 0  # a class that never occurs
     draw_confusion_matrix(counts, [str(one) for one in range(classes)], tmp_path / "a")
@@ -40,8 +40,8 @@ def test_a_matrix_of_any_number_of_classes_can_be_drawn(classes, tmp_path):
     assert (tmp_path / "a").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.plots
 def test_labels_of_dollars_are_drawn_and_are_no_formulas(tmp_path):
-    pytest.importorskip("matplotlib")
     labels = ["$$", "$", "$$$$", r"$\x$"]  # price classes; Yelp has such
     write_class_report(tmp_path, np.arange(4), np.arange(4), labels=labels)
 

@@ -14,7 +14,7 @@ LINES = [
 ]
 
 
-@pytest.mark.skipif(not curves.can_draw(), reason="no matplotlib: kbert[plots]")
+@pytest.mark.plots
 @pytest.mark.parametrize("lines", [LINES, LINES[:1]])
 def test_a_picture_is_drawn_of_what_there_is(tmp_path, lines):
     curves.draw_curves(lines, tmp_path / "curves.png", panels=PANELS)
