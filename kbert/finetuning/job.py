@@ -144,7 +144,6 @@ class Job:
         metrics = run_metrics(
             task,
             self.settings,
-            main_figure=self.task.main_figure,
             line=kept,
             dev=evaluation.figures,
         )

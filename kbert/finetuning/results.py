@@ -64,7 +64,6 @@ def run_metrics(
     task: Task,
     settings: FineTuningSettings,
     *,
-    main_figure: str,
     line: Mapping[str, Any],
     dev: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -73,15 +72,13 @@ def run_metrics(
     Args:
         task: as tuned.
         settings: of the run.
-        main_figure: the name of the one that picked the weights. That of the task may
-            be another by now, and the best of several runs is picked by the same.
         line: of the log, that of the weights that are kept.
         dev: the figures of these weights; empty without a dev set.
     """
     place = {"step": line["step"], "epoch": line["epoch"]}
     return {
         "task": {"kind": task.kind, **task.to_dict()},
-        "main_figure": main_figure,
+        "main_figure": task.main_figure,
         "settings": settings.to_dict(),
         "best": {**place, **held_out_figures(dict(line))},
         "dev": dict(dev),

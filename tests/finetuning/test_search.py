@@ -247,27 +247,28 @@ def test_a_seed_that_diverges_is_not_left_out(go_all, tmp_path, monkeypatch):
 
 
 def test_the_figure_that_picks_the_weights_picks_the_run(toy, tmp_path):
-    """Also of questions, where the task has another once its threshold is found."""
+    """Of questions, that is the one at the threshold that the model is stored with."""
     answer = {"text": "b", "answer_start": 2}
     asked = [
         {"id": str(number), "question": "a", "answers": [answer] * (number % 3 > 0)}
         for number in range(12)
     ]
     paragraph = {"context": "a b c d", "qas": asked}
-    file = tmp_path / "train.json"
-    file.write_text(json.dumps({"data": [{"title": "", "paragraphs": [paragraph]}]}))
+    for name in ("train", "dev"):
+        article = {"title": name, "paragraphs": [paragraph]}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data": [article]}))
     metrics = search(
         task_class("qa")(),
         toy / "model",
-        train=file,
-        dev=file,
+        train=tmp_path / "train.json",
+        dev=tmp_path / "dev.json",
         output=tmp_path / "run",
         settings=runs.settings(epochs=1),
         tried=Search(seeds=2),
     ).metrics
 
     assert metrics["task"]["null_threshold"] is not None
-    assert metrics["main_figure"] == "best_f1"
-    assert metrics["best"]["best_f1"] == metrics["dev"]["best_f1"]
-    best = max(metrics["runs"], key=lambda run: run["dev"]["best_f1"])
+    assert metrics["main_figure"] == "f1"
+    assert metrics["best"]["f1"] == metrics["dev"]["f1"]
+    best = max(metrics["runs"], key=lambda run: run["dev"]["f1"])
     assert metrics["best"]["run"] == best["run"]

@@ -153,8 +153,6 @@ def test_at_the_threshold_found_f1_is_the_best_f1():
     assert before["f1"] == pytest.approx(100 * (2 + 2 / 3) / 5)
     assert before["best_f1"] == after["best_f1"]
     assert after["HasAns_total"] == 3
-    assert (WITH_NONE.main_figure, tuned.main_figure) == ("best_f1", "f1")
-    assert QuestionAnswering().main_figure == "f1"
 
 
 def test_the_best_f1_may_be_more_than_its_threshold_gives():
@@ -165,7 +163,8 @@ def test_the_best_f1_may_be_more_than_its_threshold_gives():
     for name, guesses in (("wrong", wrong), ("alike", alike)):
         tuned = WITH_NONE.tuned(examples, guesses)
         figures = tuned.score(examples, guesses)
-        found[name] = tuned.null_threshold, figures["best_f1"], figures["f1"]
+        main = figures[WITH_NONE.main_figure]  # it picks weights by what they give
+        found[name] = tuned.null_threshold, figures["best_f1"], main
 
     assert found == {"wrong": (0.0, 50, 0), "alike": (-1.0, 100, 50)}
 
