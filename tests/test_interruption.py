@@ -94,3 +94,12 @@ def test_other_threads_leave_the_signals_alone():
     thread.join()
 
     assert seen == [[signal.getsignal(one) for one in SIGNALS]]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_comes_too_late_for_the_inner_block_stops_the_outer_one(number):
+    with pytest.raises(Stopped, match="Outer"), stop_between_steps("Outer.") as check:
+        check()
+        with stop_between_steps("Inner."):
+            os.kill(os.getpid(), number)
+        check()

@@ -6,7 +6,7 @@ import itertools
 import os
 import statistics
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,20 @@ from .. import io
 from ..checkpoints import load
 from ..config import read_json_object
 from ..errors import ConfigError, DivergedError, KbertWarning
+from ..interruption import stop_between_steps
 from ..tasks import Task
 from ..training.folder import describe, held, weights_digest
+from ..training.settings import check_division
 from ..training.strategies import open_devices
 from .results import DEV, METRICS, MODEL, FineTuned, Progress, finished_metrics
-from .run import data_identity, finetune, read_examples, restored_task
+from .run import (
+    GO_ON,
+    data_identity,
+    finetune,
+    prepare,
+    read_examples,
+    restored_task,
+)
 from .settings import FineTuningSettings
 
 RUNS = "runs"
@@ -135,10 +144,16 @@ def search(
         raise ConfigError(
             "several runs on several hosts", hint="Start them one after the other."
         )
-    # Mistakes in the files are told before a folder is made.
-    fitted = read_examples(task, train=train, dev=dev)[2]
-    runs = _Runs(task, model, train, dev, folder / RUNS, progress)
-    with held(folder, resume=resume, overwrite=overwrite):
+    for one in grid:
+        check_division(one, devices.replicas)
+    examples, held_out, fitted = read_examples(task, train=train, dev=dev)
+    with (
+        held(folder, resume=resume, overwrite=overwrite),
+        stop_between_steps(GO_ON) as check_stop,
+    ):
+        # What is wrong with one run is wrong with all: told before anything is deleted.
+        prepare(fitted, model, examples, held_out, settings)
+        runs = _Runs(task, model, train, dev, folder / RUNS, progress, check_stop)
         what = {
             "task": {"kind": task.kind, **task.to_dict()},
             "labels": list(fitted.labels),
@@ -183,9 +198,11 @@ class _Runs:
         dev: str | os.PathLike[str],
         folder: Path,
         progress: Progress | None,
+        check_stop: Callable[[], None],
     ) -> None:
         self._task, self._model, self._train, self._dev = task, model, train, dev
         self._folder, self._progress = folder, progress
+        self._check_stop = check_stop
         self.done: dict[FineTuningSettings, dict[str, Any]] = {}
         self.diverged: dict[FineTuningSettings, DivergedError] = {}
 
@@ -225,6 +242,7 @@ class _Runs:
         return self.done[settings]
 
     def _new(self, run: Path, settings: FineTuningSettings) -> dict[str, Any]:
+        self._check_stop()  # a signal may have come after the last step of a run
         gc.collect()  # a Keras model is a ring, which would stay for a while
         finetune(
             self._task,
