@@ -1,7 +1,11 @@
 """The lines of a run's log → event files for TensorBoard."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from ..errors import OutputError
 
 
 class Board:
@@ -22,12 +26,14 @@ class Board:
                 import tensorflow as tf
             except ImportError:
                 return self
-            self._writer = tf.summary.create_file_writer(str(self._folder))
+            with self._writing():
+                self._writer = tf.summary.create_file_writer(str(self._folder))
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with self._writing():
+                self._writer.close()
 
     def add(self, line: dict[str, Any]) -> None:
         """Write the figures of one line at its step."""
@@ -39,9 +45,21 @@ class Board:
         # look at the files need.
         kind = tf.compat.v1.SummaryMetadata()
         kind.plugin_data.plugin_name = "scalars"
-        with self._writer.as_default(step=line["step"]):
+        with self._writing(), self._writer.as_default(step=line["step"]):
             for name, value in line.items():
                 if name not in ("step", "length", "epoch"):
                     tag = name.replace("evaluation_", "evaluation/")
                     tf.summary.write(tag, tf.constant(float(value)), metadata=kind)
-        self._writer.flush()
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """TensorFlow has one error for a full disk and for full memory: tell which."""
+        import tensorflow as tf
+
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise OutputError(
+                f"cannot be written: {error.message}", where=self._folder
+            ) from error

@@ -1,8 +1,10 @@
 """kbert/training/board.py"""
 
+import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
+from kbert.errors import OutputError
 from kbert.training.board import Board
 
 LINES = [
@@ -46,3 +48,13 @@ def test_a_host_that_does_not_write_writes_nothing(tmp_path):
         board.add(LINES[0])
 
     assert not (tmp_path / "board").exists()
+
+
+def test_a_full_disk_is_no_full_memory(tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with Board(tmp_path, on=True) as board:
+        monkeypatch.setattr(tf.summary, "write", full)
+        with pytest.raises(OutputError, match="cannot be written: No space left on"):
+            board.add(LINES[0])
