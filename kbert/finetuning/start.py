@@ -40,11 +40,12 @@ def starting_model(
     """
     old = load(source, dtype=dtype)
     _check_layers(settings, old.config)
-    pooler = HEADS[task.head] == "pooled"
+    read = HEADS[task.head] == "pooled"
+    has_pooler = "pooled_output" in old.encoder.output
     anew = settings.reinitialize_layers > 0
     if old.tokenizer is None:
         raise CheckpointError("has no vocabulary, so it cannot read text", where=source)
-    if pooler and "pooled_output" not in old.encoder.output and not anew:
+    if read and not has_pooler and not anew:
         raise CheckpointError(
             f"has no pooler, which the head {task.head} reads",
             where=source,
@@ -52,6 +53,8 @@ def starting_model(
             "pooler too.",
         )
     config = _with_dropout(old.config, settings.dropout)
+    # One that is not read stays for what is trained next; a random one would be none.
+    pooler = read or (has_pooler and not anew)
     encoder = build_encoder(config, pooler=pooler, dtype=dtype)
     units = dict.fromkeys(heads_of(task), task.units)
     new = with_heads(

@@ -64,6 +64,19 @@ def test_the_last_layers_and_the_pooler_begin_anew(source, task):
     assert changed(bert, kbert.load(source)) == new
 
 
+def test_a_pooler_that_is_not_read_stays_for_what_is_trained_next(
+    source, task, tmp_path
+):
+    tagging = task_class("ner")(labels=("O", "B-X", "I-X"), scheme="iob2")
+    kbert.save(start(source, tagging), tmp_path / "tagger")
+    anew = start(source, tagging, reinitialize_layers=1)
+
+    assert changed(start(tmp_path / "tagger", task), kbert.load(source)) == {
+        "sequence_classifier"
+    }
+    assert "pooled_output" not in anew.encoder.output
+
+
 def test_a_head_of_the_same_labels_goes_on_and_another_one_begins_anew(
     source, task, tmp_path
 ):
