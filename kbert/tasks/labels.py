@@ -8,7 +8,7 @@ from .tables import TextExample
 
 
 def checked_label(example: TextExample) -> str:
-    """The one label that an example has.
+    """The one label that an example has, without the blanks around it.
 
     Raises:
         InputError: it has none, several, or one that is no line of text.
@@ -26,17 +26,19 @@ def checked_label(example: TextExample) -> str:
 
 
 def split_label(example: TextExample, *, separator: str) -> tuple[str, ...]:
-    """All labels that an example has, in their order; a JSON list has them already.
+    """All labels that an example has, in their order, without the blanks around them.
+
+    A JSON list has them already.
 
     Raises:
         InputError: one of them is empty, no line of text, or stands twice.
     """
     label = example.label
-    names = label if isinstance(label, tuple) else tuple(label.split(separator))
     if label == "":
         return ()
+    parts = label if isinstance(label, tuple) else label.split(separator)
+    names = tuple(_one_line(part, example) for part in parts)
     for place, name in enumerate(names):
-        _one_line(name, example)
         if name in names[:place]:
             raise InputError(
                 f"label {name!r} stands twice", where=example.source, line=example.line
@@ -65,4 +67,4 @@ def _one_line(name: str, example: TextExample) -> str:
             line=example.line,
             expected="a name without tabs and line ends",
         )
-    return name
+    return name.strip()

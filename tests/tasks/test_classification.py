@@ -81,6 +81,37 @@ def test_several_labels_stand_in_a_list_or_in_one_cell(file):
 # === Labels ===
 
 
+def test_blanks_around_labels_are_none_of_them(file):
+    path = file("text\tlabel\na\trock, pop\nb\t pop ,jazz\n")
+    several = Classification(multi_label=True, label_separator=",")
+
+    assert [one.label for one in several.read(path)] == [
+        ("rock", "pop"),
+        ("pop", "jazz"),
+    ]
+    assert [one.label for one in Classification().read(path)] == [
+        "rock, pop",
+        "pop ,jazz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "message"),
+    [
+        ({"glue": "MRPC"}, ["0", "0"], "no label is '1', so f1 is the same whatever"),
+        ({"glue": "CoLA"}, ["1", "1"], "every label is '1', so matthews is the same"),
+        ({"multi_label": True}, [(), ()], "no text has a label, so f1_micro is the s"),
+    ],
+)
+def test_held_out_examples_have_to_tell_models_apart(options, labels, message):
+    task = Classification(labels=("0", "1"), **options)
+    examples = [TextExample("dev.tsv", 2, "a", label=label) for label in labels]
+    with pytest.raises(InputError, match=f"dev.tsv: {message}"):
+        task.check_dev(examples)
+    right = [dataclasses.replace(examples[0], label="1")]
+    Classification(labels=("0", "1")).check_dev(right)  # accuracy is of any
+
+
 def test_labels_are_in_order_of_number_or_of_name():
     assert ordered_labels({"10", "9", "-1"}) == ("-1", "9", "10")
     assert ordered_labels({"b", "10", "9", "B"}) == ("10", "9", "B", "b")
