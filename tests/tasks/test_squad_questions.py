@@ -134,6 +134,11 @@ FIRST = (*PARAGRAPH, "qas", 0)
         ((*FIRST, "answers", 0, "answer_start"), "4", "'answer_start' is a string; ex"),
         ((*FIRST, "answers", 0, "answer_start"), True, "'answer_start' is true; expec"),
         ((*FIRST, "is_impossible"), 1, "'is_impossible' is the number 1; expected tru"),
+        (
+            (*FIRST[:-1], 1, "is_impossible"),
+            False,
+            "question '2': 'is_impossible' is false, with no answers",
+        ),
         ((*FIRST, "is_impossible"), True, "'is_impossible' is true, with 2 answers"),
     ],
 )

@@ -182,4 +182,6 @@ def _answers(entry: _Object, *, gold: bool) -> tuple[Answer, ...] | None:
     )
     if impossible and answers:
         entry.fail(f"'is_impossible' is true, with {len(answers)} answers", "no answer")
+    if gold and not answers and entry.fields.get("is_impossible") is False:
+        entry.fail("'is_impossible' is false, with no answers", "an answer, or true")
     return answers

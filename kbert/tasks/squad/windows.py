@@ -104,7 +104,9 @@ def question_rows(
     spans = None
     if places is not None:
         spans = answer_pieces(questions, contexts, places)
-        windows = _of(windows, spans[:, 0] != _LOST)
+        lost = spans[:, 0] == _LOST
+        _warn_of_no_pieces(questions, lost & places.found)
+        windows = _of(windows, ~lost)
     first = asked.splits[windows.question]
     firsts = contexts.firsts[windows.question] + windows.start
     inputs, _ = framed(
@@ -235,6 +237,19 @@ def _question_pieces(
         )
     starts = pieces.row_splits.numpy()[:-1]
     return _gathered(pieces.values.numpy(), starts, starts + np.minimum(lengths, limit))
+
+
+def _warn_of_no_pieces(questions: Sequence[Question], lost: np.ndarray) -> None:
+    """Say which answers the tokenizer leaves nothing of, blanks for instance."""
+    if lost.any():
+        first = questions[int(np.argmax(lost))]
+        warnings.warn(
+            f"{first.source}: the answers to {lost.sum()} of {len(questions)} "
+            f"questions are nothing to the tokenizer, the first is that to "
+            f"{first.id!r}; the questions are left out of training",
+            KbertWarning,
+            stacklevel=4,
+        )
 
 
 def _gathered(values: np.ndarray, starts: Ints, stops: Ints) -> Column:
