@@ -258,3 +258,25 @@ def test_a_task_that_knows_no_scheme_says_so(file):
 
     with pytest.raises(ConfigError, match="the task knows no scheme yet. Use the task"):
         Tagging().score(sentences, [["O"] * 3, ["O"] * 2])
+
+
+def test_held_out_sentences_have_to_hold_an_entity(file, fitted):
+    sentences = fitted.read(file("dog\tO\nsat\tO\n"))
+    with pytest.raises(InputError, match="no word is of an entity, so f1 is the same"):
+        fitted.check_dev(sentences)
+    fitted.check_dev(fitted.read(file(IOB2)))
+
+
+@pytest.mark.parametrize("tags", [("o", "b-per"), ("O", "B_PER"), ("O", "I_PER")])
+def test_tags_that_look_like_iob_are_not_plain_without_a_word(file, tags):
+    task = Tagging()
+    content = "".join(f"dog\t{tag}\n" for tag in ("X", *tags))
+    with pytest.warns(KbertWarning, match=r"line [23]: tag '.* plain one"):
+        assert task.fitted(task.read(file(content))).scheme == "plain"
+
+
+def test_plain_tags_are_plain(file):
+    task = Tagging()
+    path = file("dog\tNN\nsat\tVBD\n(\t-LRB-\n,\t,\nO\tO\n")
+
+    assert task.fitted(task.read(path)).scheme == "plain"

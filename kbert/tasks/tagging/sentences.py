@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...errors import InputError, KbertWarning
@@ -20,6 +20,8 @@ from ...readers.source import inner_ending
 # Digits at the end of a word, but not all of it.
 _PLACE = re.compile(r"(?<=.)[0-9]+\Z", re.DOTALL)
 _NUM_LISTED = 20
+# What IOB and its like would be in other case, or with another sign between.
+_LOOKALIKE = re.compile(r"o|[biesluBIESLU]_.+|[biesl]-.+")
 
 
 def file_format(path: str, format: str = "auto") -> str:
@@ -126,7 +128,10 @@ def scheme_of(
         return place_of(sentences[sentence], word, format=format)
 
     if scheme is None:
-        return find_scheme(tags, place=place)
+        found = find_scheme(tags, place=place)
+        if found == "plain":
+            _warn_of_lookalikes(first, place)
+        return found
     for tag, where in first.items():
         try:
             entities_of([tag], scheme)
@@ -135,6 +140,23 @@ def scheme_of(
                 error.what, **place(*where), expected=error.expected
             ) from None
     return scheme
+
+
+def _warn_of_lookalikes(
+    first: Mapping[str, tuple[int, int]], place: Callable[..., dict[str, Any]]
+) -> None:
+    """Say which tag of a plain file looks like one of IOB: b-per, B_PER, o."""
+    for tag, where in first.items():
+        if _LOOKALIKE.fullmatch(tag):
+            there = place(*where)
+            warnings.warn(
+                f"{there['where']}, line {there['line']}: tag {tag!r} is read as a "
+                "plain one, which makes every such word an entity. If it marks the "
+                "words of entities, write B-PER, I-PER and O.",
+                KbertWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def check_known(
