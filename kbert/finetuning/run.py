@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from .. import io
 from ..checkpoints import load
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, KbertWarning
 from ..interruption import stop_between_steps
 from ..model import Bert
 from ..optimizers import AdamW
+from ..readers.source import check_reopenable
 from ..task_model import build_task_model
 from ..tasks import Rows, Task, steps_per_epoch
 from ..training.folder import describe, held, weights_digest
@@ -26,7 +28,7 @@ from .results import MODEL, FineTuned, Progress, finished_metrics, forget_steps
 from .settings import FineTuningSettings
 from .start import freeze, longest_row, rate_factors, starting_model
 
-_GO_ON = "Everything up to here is saved: run the same command with --resume."
+GO_ON = "Everything up to here is saved: run the same command with --resume."
 
 
 def finetune(
@@ -87,22 +89,71 @@ def finetune(
     examples, held_out, task = read_examples(task, train=train, dev=dev)
     with (
         held(run, resume=resume, overwrite=overwrite, write=devices.writes),
-        stop_between_steps(_GO_ON) as check_stop,
+        stop_between_steps(GO_ON) as check_stop,
     ):
         keras.utils.set_random_seed(settings.seed)
         with devices.scope(), devices.naming_lost_hosts(), naming_full_memory():
-            bert = starting_model(
-                model, task, settings, dtype=POLICIES[settings.compute_dtype]
-            )
-            longest = longest_row(settings, bert, where=model)
-            settings = dataclasses.replace(settings, max_length=longest)
-            what = _identity(settings, task, bert, data_identity(train, dev))
+            start = prepare(task, model, examples, held_out, settings)
+            what = _identity(start, task, data_identity(train, dev))
             describe(run, what, resume=resume, write=devices.writes)
             devices.gather(0)  # before all hosts are here, an older run may stand there
             if (metrics := finished_metrics(run)) is not None:
                 return _finished(run, task, metrics, write=devices.writes)
-            job = _job(run, task, bert, examples, held_out, settings, devices, progress)
+            job = _job(run, task, start, devices, progress)
             return job.finish(job.fit(stop_together(check_stop, devices)))
+
+
+class Start(NamedTuple):
+    """What a run begins with, all of it checked.
+
+    Args:
+        settings: that say how long a row may be.
+        bert: the model, with a head of random weights.
+        train: rows to learn from.
+        dev: what the model is measured on, if there is anything.
+    """
+
+    settings: FineTuningSettings
+    bert: Bert
+    train: Rows
+    dev: HeldOut | None
+
+
+def prepare(
+    task: Task,
+    model: str | os.PathLike[str],
+    examples: Sequence[Any],
+    held_out: Sequence[Any] | None,
+    settings: FineTuningSettings,
+) -> Start:
+    """Load the model and make the rows: all that can be wrong before a run begins.
+
+    Args:
+        task: that knows its labels.
+        model: see ``kbert.load``.
+        examples, held_out: see ``read_examples``.
+        settings: of the run.
+
+    Raises:
+        KbertError: as from ``finetune``.
+    """
+    bert = starting_model(model, task, settings, dtype=POLICIES[settings.compute_dtype])
+    longest = longest_row(settings, bert, where=model)
+
+    def rows(examples: Sequence[Any], *, training: bool) -> Rows:
+        return task.rows(
+            examples, bert.tokenizer, max_length=longest, training=training
+        )
+
+    train, dev = rows(examples, training=True), None
+    if not len(train):
+        raise InputError(
+            "nothing can be learned from the training file", where=examples[0].source
+        )
+    if held_out is not None:
+        dev = HeldOut(held_out, rows(held_out, training=False))
+    settings = dataclasses.replace(settings, max_length=longest)
+    return Start(settings, bert, train, dev)
 
 
 def read_examples(
@@ -115,19 +166,27 @@ def read_examples(
 
     Raises:
         InputError: a file is not what it has to be.
+
+    Warns:
+        KbertWarning: both files are the same.
     """
     for path in (train, dev):
-        if path is not None and os.fspath(path) == "-":
-            raise InputError(
-                "standard input cannot be trained on: a resumed run reads it again",
-                hint="Write it to a file.",
-            )
+        if path is not None:
+            check_reopenable(os.fspath(path))
     examples = task.read(os.fspath(train))
     task = task.fitted(examples)
     if dev is None:
         return examples, None, task
     held_out = task.read(os.fspath(dev))
     task.check(held_out)
+    task.check_dev(held_out)
+    if io.file_entry(Path(train)) == io.file_entry(Path(dev)):
+        warnings.warn(
+            f"{os.fspath(dev)}: the same as the training file; its figures say nothing "
+            "of other texts.",
+            KbertWarning,
+            stacklevel=2,
+        )
     return examples, held_out, task
 
 
@@ -142,43 +201,28 @@ def data_identity(
     }
 
 
-def _identity(
-    settings: FineTuningSettings, task: Task, bert: Bert, data: dict[str, Any]
-) -> dict[str, Any]:
+def _identity(start: Start, task: Task, data: dict[str, Any]) -> dict[str, Any]:
     """Everything that decides what a run computes."""
     return {
         "task": {"kind": task.kind, **task.to_dict()},
         "labels": list(task.labels),
-        "settings": settings.identity(),
-        "config": bert.config.to_dict(),
+        "settings": start.settings.identity(),
+        "config": start.bert.config.to_dict(),
         "data": data,
         # Without the head, which is random.
-        "weights": weights_digest(dataclasses.replace(bert, heads={})),
+        "weights": weights_digest(dataclasses.replace(start.bert, heads={})),
     }
 
 
 def _job(
     run: Path,
     task: Task,
-    bert: Bert,
-    examples: Sequence[Any],
-    held_out: Sequence[Any] | None,
-    settings: FineTuningSettings,
+    start: Start,
     devices: Devices,
     progress: Progress | None,
 ) -> Job:
-    """The rows of all examples, and a model that is compiled to learn from them."""
-
-    def rows(examples: Sequence[Any], *, training: bool) -> Rows:
-        length = settings.max_length
-        return task.rows(examples, bert.tokenizer, max_length=length, training=training)
-
-    train = rows(examples, training=True)
-    if not len(train):
-        raise InputError("nothing can be learned from the training file")
-    dev = None
-    if held_out is not None:
-        dev = HeldOut(held_out, rows(held_out, training=False))
+    """A model that is compiled to learn from the rows, and what happens when."""
+    settings, bert, train, dev = start
     rhythm = settings.rhythm(
         steps_per_epoch(train, settings.batch_size // settings.accumulate)
     )

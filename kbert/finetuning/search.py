@@ -136,11 +136,14 @@ def search(
         KbertWarning: a run diverged and is left out.
     """
     folder, settings = Path(output), settings or FineTuningSettings()
+    if dev is None:
+        raise ConfigError("several runs without a dev set to choose among them")
     if overwrite:
         io.refuse_inputs_inside(folder, [model, train, dev])
     grid = tried.grid(settings)
     # Before anything is computed: later no CPU is made into several devices.
-    if open_devices(settings.strategy, devices=settings.devices).hosts > 1:
+    devices = open_devices(settings.strategy, devices=settings.devices)
+    if devices.hosts > 1:
         raise ConfigError(
             "several runs on several hosts", hint="Start them one after the other."
         )

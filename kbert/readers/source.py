@@ -72,6 +72,21 @@ def check_readable(path: str) -> None:
         raise InputError("cannot be read: Permission denied", where=path)
 
 
+def check_reopenable(path: str) -> None:
+    """Raise ``InputError`` unless ``path`` is a file that can be read more than once.
+
+    Standard input and pipes lose what was read of them.
+    """
+    check_readable(path)
+    if path == STDIN or not os.path.isfile(path):
+        raise InputError(
+            "can be read only once",
+            where=display_name(path),
+            expected="a file",
+            hint="Write it to one.",
+        )
+
+
 def numbered_lines(path: str, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
     r"""The lines of a file and their numbers, from 1.
 

@@ -15,7 +15,7 @@ from ..metrics.classification import accuracy
 from ..model import Bert
 from ..readers import Item, ReaderOptions, input_format, read_items
 from ..readers.items import UnevenRows
-from ..readers.source import STDIN, check_readable, display_name, numbered_lines
+from ..readers.source import check_reopenable, numbered_lines
 from ..task_model import Loss
 from ..tokenizer import Tokenizer
 from .predictions import (
@@ -151,6 +151,9 @@ class MultipleChoice:
         """Raise ``InputError`` if a question has no answer."""
         require_labels(examples)
 
+    def check_dev(self, examples: Sequence[ChoiceExample]) -> None:
+        """Nothing: accuracy is of any examples."""
+
     def rows(
         self,
         examples: Sequence[ChoiceExample],
@@ -281,9 +284,8 @@ def _known_layout(path: str, format: str) -> ReaderOptions:
     """
     if format == "jsonl":
         return _GENERAL
-    check_readable(path)
-    # The first line of standard input can be read only once.
-    first = (0, "") if path == STDIN else next(numbered_lines(path), None)
+    check_reopenable(path)  # the reader opens it once more
+    first = next(numbered_lines(path), None)
     if first is None:
         return _GENERAL  # the reader says that there is nothing
     _, line = first
@@ -299,7 +301,7 @@ def _known_layout(path: str, format: str) -> ReaderOptions:
         return _CODAH
     raise InputError(
         f"no file of choices that is known: it begins {line[:60]!r}",
-        where=display_name(path),
+        where=path,
         line=1,
         expected="the columns prompt, ending0, ending1 …, as SWAG or as CODAH",
         hint="Name its columns: --text-column, --ending-columns and --label-column.",

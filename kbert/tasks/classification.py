@@ -37,6 +37,7 @@ from .tables import (
     TextExample,
     require_labels,
     task_from,
+    tells_nothing,
     token_columns,
 )
 
@@ -171,6 +172,22 @@ class Classification:
             for name in self._names(example.label):
                 if name not in known:
                     raise self._unknown(name, example)
+
+    def check_dev(self, examples: Sequence[TextExample]) -> None:
+        """Raise ``InputError`` if no example has what F1 or Matthews need.
+
+        See ``Task``; accuracy is of any examples.
+        """
+        gold = self._numbers([example.label for example in examples])
+        if self.main_figure == "matthews" and np.ptp(gold) == 0:
+            why = f"every label is {examples[0].label!r}"
+        elif self.main_figure == "f1" and not gold.any():
+            why = f"no label is {self.labels[1]!r}"
+        elif self.main_figure == "f1_micro" and not gold.any():
+            why = "no text has a label"
+        else:
+            return
+        raise tells_nothing(self.main_figure, examples, why)
 
     def rows(
         self,

@@ -13,7 +13,7 @@ from .. import io
 from ..errors import ConfigError, InputError
 from ..metrics.classification import GLUE_FIGURES
 from ..readers import ReaderOptions
-from ..readers.source import STDIN, check_readable, numbered_lines
+from ..readers.source import check_reopenable, numbered_lines
 from .predictions import is_folder, own_folder
 from .tables import ReadsTable, TextExample, read_texts, table_options
 
@@ -270,13 +270,7 @@ def _looks_right(cells: list[str], layout: ReaderOptions) -> bool:
 
 
 def _first_row(path: str) -> list[str]:
-    check_readable(path)
-    if path == STDIN:
-        raise InputError(
-            "GLUE files are not read from standard input",
-            expected="the name of a file",
-            hint="A text a line is read by --format lines.",
-        )
+    check_reopenable(path)  # the reader opens it once more
     for _, line in numbered_lines(path):
         return line.split("\t")
     raise InputError("is empty", where=path, expected="a file of GLUE")

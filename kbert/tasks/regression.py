@@ -22,6 +22,7 @@ from .tables import (
     TextExample,
     require_labels,
     task_from,
+    tells_nothing,
     token_columns,
 )
 
@@ -101,6 +102,12 @@ class Regression:
     def check(self, examples: Sequence[TextExample]) -> None:
         """Raise ``InputError`` if an example has no number."""
         require_labels(examples)
+
+    def check_dev(self, examples: Sequence[TextExample]) -> None:
+        """Raise ``InputError`` if all numbers are the same; see ``Task``."""
+        if len({example.label for example in examples}) < 2:
+            why = f"every number is {examples[0].label}"
+            raise tells_nothing(self.main_figure, examples, why)
 
     def rows(
         self,

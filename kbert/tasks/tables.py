@@ -159,6 +159,15 @@ def require_labels(examples: Iterable[Any]) -> None:
             )
 
 
+def tells_nothing(figure: str, examples: Sequence[Any], why: str) -> InputError:
+    """The error of held-out examples on which every model has the same figure."""
+    return InputError(
+        f"{why}, so {figure} is the same whatever the model says",
+        where=examples[0].source,
+        expected="examples that tell a better model from a worse one",
+    )
+
+
 def task_from(kind: type[_T], fields: Mapping[str, Any]) -> _T:
     """Build a task from the fields that its ``to_dict`` gave.
 

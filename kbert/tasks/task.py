@@ -72,6 +72,9 @@ class Task(Protocol):
     def check(self, examples: Sequence[Any]) -> None:
         """Raise ``InputError`` if what is right is nothing that the task knows."""
 
+    def check_dev(self, examples: Sequence[Any]) -> None:
+        """Raise ``InputError`` if the main figure cannot tell models apart on these."""
+
     def rows(
         self,
         examples: Sequence[Any],

@@ -1,6 +1,7 @@
 """kbert/finetuning/run.py and job.py"""
 
 import json
+import os
 
 import finetuning_runs as runs
 import numpy as np
@@ -12,12 +13,14 @@ from kbert import (
     ConfigError,
     InputError,
     KbertError,
+    KbertWarning,
     OutputError,
     TrainingError,
 )
 from kbert.finetuning import job
+from kbert.finetuning.run import read_examples
 from kbert.model import model_variables
-from kbert.tasks import task_of
+from kbert.tasks import task_class, task_of
 from kbert.training import recorder
 from kbert.training.curves import can_draw
 
@@ -278,6 +281,11 @@ def one_class(folder):
     return {"train": folder / "train.tsv"}
 
 
+def pipe(folder):
+    os.mkfifo(folder / "pipe.tsv")
+    return {"train": folder / "pipe.tsv"}
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
@@ -285,7 +293,9 @@ def one_class(folder):
         (unlabelled_dev, ConfigError, "dev.tsv.*label"),
         (one_class, InputError, "train.tsv: every label is 'yes'"),
         ({"train": "nowhere.tsv"}, InputError, "nowhere.tsv"),
-        ({"dev": "-"}, InputError, "standard input cannot be trained on"),
+        ({"dev": "-"}, InputError, "standard input: can be read only once"),
+        (pipe, InputError, "pipe.tsv: can be read only once; expected a file"),
+        ({"max_length": 2}, ConfigError, "max_length=2"),
         ({"model": "nowhere"}, CheckpointError, "nowhere"),
         ({"max_length": 25}, ConfigError, "max_length=25; expected at most"),
         ({"freeze_layers": 2}, ConfigError, "freeze_layers=2 with reinit"),
@@ -316,6 +326,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
         ({"model": "nowhere"}, "nowhere"),
         ({"max_length": 25}, "max_length=25"),
         ({"freeze_layers": 2}, "freeze_layers=2"),
+        ({"max_length": 2}, "max_length=2"),  # no room for a piece
     ],
 )
 def test_a_run_is_replaced_only_by_one_that_can_be(go, whole_run, changes, message):
@@ -347,3 +358,10 @@ def test_a_run_does_not_overwrite_another_unless_told(go, whole_run, tmp_path):
         go(tmp_path)
     go(tmp_path, overwrite=True, epochs=1)
     assert not (tmp_path / "mine.txt").exists()
+
+
+def test_figures_on_the_training_file_are_told_to_be_that(toy):
+    task, file = task_class("classify")(), toy / "short.tsv"
+    with pytest.warns(KbertWarning, match=r"short\.tsv: the same as the training file"):
+        read_examples(task, train=file, dev=file)
+    read_examples(task, train=file, dev=toy / "dev.tsv")

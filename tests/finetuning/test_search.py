@@ -16,11 +16,13 @@ from kbert import (
     ConfigError,
     DivergedError,
     InputError,
+    KbertError,
     KbertWarning,
     OutputError,
     Stopped,
 )
 from kbert.finetuning import Search, search
+from kbert.finetuning.job import Job
 from kbert.tasks import task_class
 
 TRIED = Search(learning_rates=(0.01, 1e-6), seeds=2)
@@ -40,7 +42,8 @@ def go_all(toy):
             "tried": TRIED,
             **changes,
         }
-        return search(task_class("classify")(), toy / "model", output=output, **how)
+        model = how.pop("model", toy / "model")
+        return search(task_class("classify")(), model, output=output, **how)
 
     return run
 
@@ -159,6 +162,43 @@ def test_a_search_with_bad_files_leaves_nothing(go_all, tmp_path):
         settings = runs.settings(accumulate=2)
         go_all(tmp_path / "run", tried=tried, settings=settings)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": runs.settings(max_length=2)},
+        {"settings": runs.settings(freeze_layers=2)},
+        {"model": "nowhere"},
+    ],
+)
+def test_a_search_is_replaced_only_by_one_that_can_be(stopped_at, go_all, changes):
+    before = runs.digests(stopped_at[0].path)
+    with pytest.raises(KbertError):
+        go_all(stopped_at[0].path, **changes, overwrite=True)
+
+    assert runs.digests(stopped_at[0].path) == before
+
+
+def test_a_search_needs_a_dev_file(go_all, tmp_path):
+    with pytest.raises(ConfigError, match="several runs without a dev set"):
+        go_all(tmp_path / "run", dev=None)
+
+
+def test_a_signal_while_a_run_is_saved_stops_the_search(go_all, tmp_path, monkeypatch):
+    finish = Job.finish
+
+    def slow_finish(self, evaluation):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return finish(self, evaluation)
+
+    monkeypatch.setattr(Job, "finish", slow_finish)
+    with pytest.raises(Stopped, match="SIGTERM"):
+        go_all(tmp_path / "run")
+    monkeypatch.undo()
+
+    assert [one.name for one in (tmp_path / "run" / "runs").iterdir()] == NAMES[:1]
+    assert (tmp_path / "run" / "runs" / NAMES[0] / "metrics.json").exists()
 
 
 def test_a_grid_without_seeds_has_no_mean(stopped_at, go_all, tmp_path):

@@ -1,6 +1,7 @@
 """kbert/tasks/choice.py"""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -138,9 +139,12 @@ def test_bad_input_gives_one_line_with_the_place_and_the_value(case, file):
     assert str(caught.value).startswith(path)
 
 
-def test_standard_input_is_not_guessed_at():
-    with pytest.raises(InputError, match="standard input, line 1: no file of choices"):
+def test_what_can_be_read_only_once_is_not_guessed_at(tmp_path):
+    with pytest.raises(InputError, match="standard input: can be read only once"):
         MultipleChoice(format="tsv").read("-")
+    os.mkfifo(tmp_path / "pipe.tsv")
+    with pytest.raises(InputError, match=r"pipe\.tsv: can be read only once; expected"):
+        MultipleChoice().read(str(tmp_path / "pipe.tsv"))
 
 
 def test_a_prompt_without_endings_is_an_error():

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from kbert.errors import ConfigError, KbertWarning, OutputError
+from kbert.errors import ConfigError, InputError, KbertWarning, OutputError
 from kbert.tasks.classification import ClassGuess, Classification
 from kbert.tasks.labels import ordered_labels
+from kbert.tasks.tables import TextExample
 
 TABLE = "text\tlabel\na b\tgood\nc\tbad\n\tgood\n"
 

@@ -50,6 +50,14 @@ def test_numbers_that_are_all_the_same_teach_nothing(file):
         task.fitted(examples)
 
 
+def test_numbers_that_are_all_the_same_measure_nothing(file):
+    task = Regression()
+    with pytest.raises(
+        InputError, match=r"every number is 2\.0, so spearman is the sa"
+    ):
+        task.check_dev(task.read(file("text\tlabel\na\t2\nb\t2.0\n")))
+
+
 def test_a_task_of_classes_is_no_regression():
     with pytest.raises(ConfigError, match=r"glue='CoLA' has classes\. Use kbert"):
         Regression(glue="CoLA")

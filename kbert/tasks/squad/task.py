@@ -128,6 +128,9 @@ class QuestionAnswering:
         for one in examples:
             _ = one.golds
 
+    def check_dev(self, examples: Sequence[Question]) -> None:
+        """Nothing: F1 is of any examples."""
+
     def rows(
         self,
         examples: Sequence[Question],

@@ -16,6 +16,7 @@ from ...metrics.tag_schemes import (
     Scheme,
     allowed_transitions,
     complete_labels,
+    entities_of,
     find_scheme,
 )
 from ...model import Bert
@@ -23,7 +24,7 @@ from ...readers import Item
 from ...task_model import Loss
 from ...tokenizer import Tokenizer
 from ..rows import Column, Rows
-from ..tables import task_from
+from ..tables import task_from, tells_nothing
 from .decoding import best_tags, word_logits
 from .files import write_reports, write_tags
 from .sentences import (
@@ -161,6 +162,12 @@ class Tagging:
         """
         check_known(examples, self.labels, format=self.format)
         warn_of_irregular(examples, self._known_scheme(), format=self.format)
+
+    def check_dev(self, examples: Sequence[Item]) -> None:
+        """Raise ``InputError`` if there is no entity; see ``Task``."""
+        scheme = self._known_scheme()
+        if not any(entities_of(tags, scheme) for tags in gold_tags(examples)):
+            raise tells_nothing(self.main_figure, examples, "no word is of an entity")
 
     def restrict(self, crf: CRF) -> None:
         """Rule out what the scheme does not allow, before training."""
