@@ -100,18 +100,23 @@ def token_columns(
             pieces first.
 
     Warns:
-        KbertWarning: how many rows of a file were shortened.
+        KbertWarning: how many rows of a file were shortened, or are empty to the
+            tokenizer.
     """
-    second = None
+    sources, second = [one.source for one in examples], None
+    first = pieces([example.text for example in examples], tokenizer)
     if any(example.text_pair is not None for example in examples):
         second = pieces([example.text_pair or "" for example in examples], tokenizer)
+    _warn_of_nothing(
+        examples, first.lengths + (0 if second is None else second.lengths)
+    )
     columns, lost = framed(
-        pieces([example.text for example in examples], tokenizer),
+        first,
         second,
         vocabulary=tokenizer.vocabulary,
         max_length=max_length,
     )
-    warn_of_cuts([one.source for one in examples], lost, max_length=max_length)
+    warn_of_cuts(sources, lost, max_length=max_length)
     return columns
 
 
@@ -142,6 +147,27 @@ def warn_of_cuts(sources: Sequence[str], lost: Ints, *, max_length: int) -> None
             f"{max_length} tokens; their last {gone[source]} word pieces are left out. "
             "Raise --max-length (max_length in Python) to keep them, if the model's "
             f"max_sequence_length is above {max_length}.",
+            KbertWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_of_nothing(examples: Sequence[Any], lengths: Ints) -> None:
+    """Say how many texts are nothing to the tokenizer: empty, or control characters.
+
+    Args:
+        examples: ``[R]``, with the file and the line of each.
+        lengths: int64 ``[R]``, the pieces of each text.
+
+    Warns:
+        KbertWarning: a text has none.
+    """
+    empty = np.flatnonzero(np.asarray(lengths) == 0)
+    if len(empty):
+        first = examples[int(empty[0])]
+        warnings.warn(
+            f"{first.source}: {len(empty)} of {len(examples)} texts are nothing to the "
+            f"tokenizer, the first in line {first.line}; the model sees an empty one.",
             KbertWarning,
             stacklevel=2,
         )

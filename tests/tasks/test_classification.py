@@ -152,6 +152,7 @@ def rows_of(task, examples, tokenizer, *, max_length=9, training=False):
     return task.rows(examples, tokenizer, max_length=max_length, training=training)
 
 
+@pytest.mark.filterwarnings("ignore:.*are nothing to the tokenizer")
 def test_every_example_is_a_row(file, tokenizer):
     task = Classification()
     examples = task.read(file(TABLE))
@@ -166,6 +167,13 @@ def test_every_example_is_a_row(file, tokenizer):
     assert rows.targets["sequence_classifier"].values.dtype == np.int32
     assert rows.weights["sequence_classifier"].values.tolist() == [1, 1, 1]
     assert rows.examples.tolist() == [0, 1, 2]
+
+
+def test_texts_that_are_nothing_are_counted(file, tokenizer):
+    task = Classification(labels=("0", "1"))
+    examples = task.read(file("text\tlabel\na\t1\n\u200b\t0\n\t0\n"))
+    with pytest.warns(KbertWarning, match=r"2 of 3 texts are nothing .* in line 3;"):
+        assert len(rows_of(task, examples, tokenizer)) == 3
 
 
 def test_a_pair_is_two_segments(file, tokenizer):
@@ -195,6 +203,7 @@ def test_label_sets_are_rows_of_zeros_and_ones(file, tokenizer):
     assert target.dtype == np.float32
 
 
+@pytest.mark.filterwarnings("ignore:.*are nothing to the tokenizer")
 def test_class_weights_count_in_training_only(file, tokenizer):
     task = Classification(class_weights="balanced")
     examples = task.read(file(TABLE))
