@@ -17,7 +17,8 @@ from ..task_model import build_task_model
 from ..tasks import Rows, Task, row_outputs, task_class, task_of
 from ..tasks.frozen import FrozenModel
 from ..tasks.predictions import check_ending
-from ..training.settings import POLICIES, ComputeDtype
+from ..training.folder import has_begun
+from ..training.settings import POLICIES, ComputeDtype, check_choice, check_count
 from ..training.strategies import OneDevice
 from .fitting import fit_to_heads
 from .reading import that_apply, told_by_file, with_options
@@ -80,6 +81,7 @@ def evaluate(
             does not know; the line is named.
         OutputError: ``output`` is taken, or cannot be written.
     """
+    _check_work(compute_dtype, batch_size)
     if output is not None:
         _check_output(output, overwrite=overwrite)
         io.check_replaceable(output)
@@ -131,6 +133,7 @@ def predict(
     Raises:
         KbertError: as from ``kbert.evaluate``.
     """
+    _check_work(compute_dtype, batch_size)
     _check_output(output, overwrite=overwrite)
     if overwrite and not Path(output).is_dir():
         io.refuse_inputs_inside(output, [file])
@@ -228,7 +231,15 @@ def open_fitted(
         dtype: Keras dtype policy.
     """
     path = Path(source)
-    path = path / MODEL if (path / MODEL).is_dir() else path
+    if (path / MODEL).is_dir():
+        path = path / MODEL
+    elif has_begun(path):
+        raise CheckpointError(
+            "is a run that has not ended",
+            where=path,
+            hint="Repeat the command that began it, with --resume (resume=True in "
+            "Python).",
+        )
     bert = load(path, dtype=dtype)
     own, told = _task(bert, task, where=path), reading or {}
     if file is not None and (task is None or isinstance(task, str)):
@@ -254,6 +265,11 @@ def _task(bert: Bert, task: Task | str | None, *, where: Path) -> Task:
         raise CheckpointError(
             error.what, where=where, expected=error.expected, hint=error.hint
         ) from error
+
+
+def _check_work(compute_dtype: str, batch_size: int) -> None:
+    check_choice("compute_dtype", compute_dtype, list(POLICIES))
+    check_count("batch_size", batch_size)
 
 
 def _check_output(output: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ConfigError
 from ..model import Bert
 from .batches import row_outputs, steps_per_epoch, training_batches
 from .rows import Column, Rows
@@ -32,7 +32,13 @@ TASKS = {
 
 
 def task_class(kind: str) -> type[Any]:
-    """The class of a kind of task, a key of ``TASKS``; it is a ``Task``."""
+    """The class of a kind of task, which is a ``Task``.
+
+    Raises:
+        ConfigError: no key of ``TASKS``.
+    """
+    if kind not in TASKS:
+        raise ConfigError(f"task {kind!r}", expected=f"one of {', '.join(TASKS)}")
     module, name = TASKS[kind]
     return getattr(import_module(f".{module}", __name__), name)
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..errors import ConfigError
 from ..features.splits import Ints
 from .frozen import FrozenModel
 from .rows import Column, Rows
@@ -21,7 +22,13 @@ Arrays = dict[str, np.ndarray]
 
 
 def steps_per_epoch(rows: Rows, batch_size: int) -> int:
-    """Batches in which every row is seen once; the last one may not be full."""
+    """Batches in which every row is seen once; the last one may not be full.
+
+    Raises:
+        ConfigError: ``batch_size`` is below 1.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size={batch_size}", expected="1 or more")
     return math.ceil(len(rows) // rows.choices / batch_size)
 
 
@@ -53,7 +60,14 @@ def training_batches(
     Returns:
         Elements ``(x, y, sample_weight)``; x has the inputs of the rows, padded, and
         ``padding_mask``, bool ``[B, T]``; see ``kbert.build_task_model``.
+
+    Raises:
+        ConfigError: ``batch_size`` is below 1, or the rows have no labels.
     """
+    if not rows.targets:
+        raise ConfigError(
+            "rows without labels", expected="those of task.rows(…, training=True)"
+        )
     plan = _Plan(rows, batch_size, seed=seed, bucketed=bucketed)
 
     def elements() -> Iterator[tuple[Arrays, Arrays, Arrays]]:

@@ -47,7 +47,7 @@ def held(
         run.mkdir(parents=True, exist_ok=True)
     try:
         with io.lock(run):
-            if not (overwrite or (resume and (run / _RUN).exists())):
+            if not (overwrite or (resume and has_begun(run))):
                 _refuse_existing(run)
             io.remove_temporaries(run)
             io.remove_temporaries(run / FOLDER)
@@ -82,6 +82,11 @@ def describe(run: Path, what: Mapping[str, Any], *, resume: bool, write: bool) -
         io.write_json(path, what)
 
 
+def has_begun(run: Path) -> bool:
+    """Whether a run has been described there."""
+    return (run / _RUN).exists()
+
+
 def description(run: Path) -> dict[str, Any]:
     """What ``describe`` wrote."""
     return read_json_object(run / _RUN)
@@ -108,7 +113,7 @@ def versions() -> dict[str, str]:
 
 def _refuse_existing(run: Path) -> None:
     if entries := _entries(run):
-        known = (run / _RUN).exists()
+        known = has_begun(run)
         raise OutputError(
             "holds a run" if known else f"holds {entries[0].name!r}, and no run",
             where=run,

@@ -240,6 +240,31 @@ def test_a_head_that_does_not_fit_the_task_is_named(toy, learned):
         kbert.evaluate(learned.path, toy / "dev.tsv", task="ner")
 
 
+def test_a_run_that_has_not_ended_says_how_to_go_on(go, toy, tmp_path):
+    def stop(moment):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "run", progress=stop)
+    with pytest.raises(CheckpointError, match=r"run: is a run that .* with --resume"):
+        kbert.evaluate(tmp_path / "run", toy / "dev.tsv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "classification"}, "task 'classification'; expected one of classify"),
+        ({"compute_dtype": "float16"}, "compute_dtype='float16'; expected 'float32'"),
+        ({"batch_size": 0}, "batch_size=0; expected a whole number above 0"),
+    ],
+)
+def test_wrong_values_are_named(toy, learned, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        kbert.evaluate(learned.path, toy / "dev.tsv", **options)
+    with pytest.raises(ConfigError, match=message):
+        kbert.predict(learned.path, toy / "dev.tsv", tmp_path / "a.tsv", **options)
+
+
 def test_rows_may_be_shorter_than_in_training_and_no_longer_than_the_model(
     toy, learned
 ):

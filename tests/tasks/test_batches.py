@@ -1,10 +1,12 @@
 """kbert/tasks/batches.py"""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
+from kbert.errors import ConfigError
 from kbert.tasks import Column, Rows, steps_per_epoch, training_batches
 from kbert.tasks.batches import row_outputs
 
@@ -203,3 +205,11 @@ def test_outputs_of_questions_have_all_choices():
 
 def test_no_rows_have_no_outputs():
     assert row_outputs(Echo(True), make_rows(np.zeros(0, int)), batch_size=3) == []
+
+
+def test_what_cannot_be_trained_on_is_named():
+    rows = make_rows([3, 4])
+    with pytest.raises(ConfigError, match="batch_size=0; expected 1 or more"):
+        steps_per_epoch(rows, 0)
+    with pytest.raises(ConfigError, match="rows without labels; expected those of"):
+        training_batches(dataclasses.replace(rows, targets={}), batch_size=4, seed=1)
