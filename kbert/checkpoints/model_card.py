@@ -39,9 +39,12 @@ Fine-tuned in {steps} steps. On the held-out file:
 
 ```sh
 kbert evaluate path/of/this/folder LABELLED_FILE
-kbert predict path/of/this/folder FILE -o predictions.tsv
+kbert predict path/of/this/folder FILE -o predictions{ending}
 ```
 """
+
+# Of the files that kinds of tasks write; the others write tables.
+_ENDINGS = {"ner": ".conll", "qa": ".json"}
 
 
 def model_card(bert: Bert) -> str:
@@ -77,8 +80,10 @@ def _results(training: Mapping[str, Any]) -> str:
         for name, value in dev.items()
         if isinstance(value, float)
     ]
+    kind = str(task.get("kind"))
     return _RESULTS.format(
-        kind=task.get("kind"),
+        kind=kind,
+        ending=_ENDINGS.get(kind, ".tsv"),
         steps=best.get("step"),
         rows="\n".join(rows) or "| (there was none) | |",
     )

@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
 import kbert
+from kbert.checkpoints.model_card import model_card
 from kbert.errors import CheckpointError
 from kbert.model import model_variables
+from kbert.tasks import TASKS, task_class
+from kbert.tasks.predictions import check_ending
 
 
 def assert_same_model(one, other):
@@ -93,6 +97,18 @@ def test_the_card_says_what_the_model_is_and_may_be_written_on(folders, tmp_path
     assert "Heads: sequence_classifier" in text
     assert "Labels: negative, neutral, positive" in text
     kbert.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_card_predicts_into_a_file_that_the_task_writes(make_bert, kind, tmp_path):
+    training = {"task": {"kind": kind}, "best": {"step": 7}, "dev": {"f1": 0.5}}
+    card = model_card(dataclasses.replace(make_bert({}), training=training))
+    (output,) = re.findall(r"kbert predict .* FILE -o (\S+)$", card, re.MULTILINE)
+
+    check_ending(tmp_path / output, task_class(kind).prediction_endings)
+    assert output == {"ner": "predictions.conll", "qa": "predictions.json"}.get(
+        kind, "predictions.tsv"
+    )
 
 
 def test_what_stands_there_is_replaced_only_where_that_is_said(folders, tmp_path):
