@@ -19,7 +19,6 @@ from .task_options import (
     ner_options,
     qa_options,
     regress_options,
-    word_column_of,
 )
 from .training_options import (
     asks_for_several_runs,
@@ -111,12 +110,16 @@ def ner(ctx: click.Context, **options: Any) -> None:
       kbert finetune ner --model bert-cased --train eng.train --dev eng.testa \\
           --context document --max-length 512 --batch-size 16 -o conll
       kbert finetune ner --train train.bio --dev dev.bio --crf -o run
+      kbert finetune ner --train train.jsonl --dev dev.jsonl --label-column ner_tags \\
+          -o run
     """
-    options |= word_column_of(options)
+    from kbert.readers.conll import numbered_columns
+
     names = (
         "word_column",
         "tag_column",
         "text_column",
+        "label_column",
         "document_column",
         "format",
         "scheme",
@@ -125,7 +128,10 @@ def ner(ctx: click.Context, **options: Any) -> None:
         "stride",
         "strip_word_digits",
     )
-    _finetune("ner", given(options, names), options, ctx)
+    fields = numbered_columns(
+        options["train"], given(options, names), format=options["format"] or "auto"
+    )
+    _finetune("ner", fields, options, ctx)
 
 
 @finetune.command(no_args_is_help=True)

@@ -83,19 +83,19 @@ _WORD_COLUMN = click.option(
 )
 
 
-def _tag_column(*names: str) -> Callable[[Any], Any]:
-    return click.option(
-        "--tag-column",
-        *names,
-        "tag_column",
-        type=click.IntRange(min=0),
-        help="CoNLL column of the tag, from 0.  [default: the last]",
-    )
-
-
+_TAG_COLUMN = click.option(
+    "--tag-column",
+    type=click.IntRange(min=0),
+    help="CoNLL column of the tag, from 0.  [default: the last]",
+)
 _WORD_KEY = click.option(
     "--text-column",
     help="JSON key of the list of words; of a CoNLL file, as --word-column.",
+)
+_TAG_KEY = click.option(
+    "--label-column",
+    help="JSON key of the list of tags; of a CoNLL file, as --tag-column.  "
+    "[default: tags]",
 )
 _WORDS = (
     click.option(
@@ -166,8 +166,9 @@ regress_options = with_options((*_TABLES, _glue("STS-B")))
 ner_options = with_options(
     (
         _WORD_COLUMN,
-        _tag_column("--label-column"),
+        _TAG_COLUMN,
         _WORD_KEY,
+        _TAG_KEY,
         _DOCUMENT,
         _format("conll", "jsonl", "lines"),
         _SCHEME,
@@ -195,7 +196,7 @@ _all_reading = with_options(
         _ENDINGS,
         _glue(*GLUE_CLASSES, "STS-B"),
         _WORD_COLUMN,
-        _tag_column(),
+        _TAG_COLUMN,
         _DOCUMENT,
         *_LABELS,
         _SCHEME,
@@ -250,30 +251,6 @@ READING = (
 def given(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Those of the options that the user gave; the task knows its own defaults."""
     return {name: options[name] for name in names if options[name] is not None}
-
-
-def word_column_of(options: dict[str, Any]) -> dict[str, Any]:
-    """Take a number given as ``--text-column`` for a CoNLL column, as it is elsewhere.
-
-    Args:
-        options: of ``kbert finetune ner``.
-
-    Returns:
-        What changes of them; nothing for JSON Lines, which have keys.
-
-    Raises:
-        click.UsageError: the column is given by both its names.
-    """
-    from kbert.readers.source import inner_ending
-
-    text, format = options["text_column"], options["format"] or "auto"
-    if format == "auto":
-        format = inner_ending(options["train"]).removeprefix(".")
-    if text is None or not text.isdecimal() or format == "jsonl":
-        return {}
-    if options["word_column"] is not None:
-        raise click.UsageError("--text-column and --word-column are one: give one.")
-    return {"word_column": int(text), "text_column": None}
 
 
 def class_weights(text: str | None) -> str | dict[str, float] | None:

@@ -82,8 +82,9 @@ def read_items(
         paths: file names; ``"-"`` is standard input, once. Names ending in .gz, .xz,
             .bz2 or .zst are decompressed and go by the ending before.
         options: what the files hold; by default, what their endings say.
-        check_tags: refuse the ``"tags"`` of a JSON object that are not one string a
-            word; otherwise they are taken for a key that means something else.
+        check_tags: whether tags are what is read for. Then those of a JSON object
+            stand under ``label_column``, or ``"tags"``, and are refused if they are
+            not one string a word; otherwise such ``"tags"`` mean something else.
 
     Returns:
         The items, lazily. Errors in a file are raised when its line is reached.

@@ -1,15 +1,18 @@
 """CoNLL columns → one item a sentence, with its words and tags."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..errors import ConfigError, InputError
 from .items import Item, ReaderOptions
-from .source import display_name, numbered_lines
+from .source import display_name, inner_ending, numbered_lines
 
 MAX_WORDS = 1_000_000
 _DOCUMENT_START = "-DOCSTART-"
 _BLANKS = re.compile(" +")
+# What the columns are called elsewhere, where they may have numbers too.
+_ALIASES = {"text_column": "word_column", "label_column": "tag_column"}
 
 
 def read_conll(path: str, options: ReaderOptions) -> Iterator[Item]:
@@ -61,6 +64,47 @@ def count_columns(path: str) -> int | None:
         if columns and columns[0] != _DOCUMENT_START:
             return len(columns)
     return None
+
+
+def numbered_columns(
+    path: str, options: Mapping[str, Any], *, format: str = "auto"
+) -> dict[str, Any]:
+    """Take numbers under the names of table columns for those of CoNLL columns.
+
+    Args:
+        path: of a file of tagged words.
+        options: ``text_column`` and ``label_column`` may be numbers.
+        format: of the file; ``"auto"`` is conll unless the name ends in ``.jsonl``.
+
+    Returns:
+        The options with ``word_column`` and ``tag_column`` in their place; as they are
+        if the file is not conll: its keys may be numbers.
+
+    Raises:
+        ConfigError: a column of conll has no number, or is given under both names.
+    """
+    changed = {**options}
+    if format == "auto":
+        format = "jsonl" if inner_ending(path) == ".jsonl" else "conll"
+    for name, own in _ALIASES.items():
+        column = options.get(name)
+        if format != "conll" or column is None:
+            continue
+        if not str(column).isdecimal():
+            raise ConfigError(
+                f"{name}={column!r}",
+                where=display_name(path),
+                expected="the number of a column, from 0, as conll has no names",
+            )
+        if options.get(own) is not None:
+            raise ConfigError(
+                f"{name}={column!r} and {own}={options[own]}",
+                where=display_name(path),
+                expected="one of them: both number the same column",
+            )
+        del changed[name]
+        changed[own] = int(column)
+    return changed
 
 
 class _Sentence:

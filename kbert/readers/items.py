@@ -22,7 +22,8 @@ class Item:
         words: the words, if the file has them split already (conll, jsonl). Either
             this or ``text`` is set.
         tags: one a word: a CoNLL column, if there is one besides the words, or the
-            ``"tags"`` of a JSON object, if they are one string a word.
+            ``"tags"`` of a JSON object, or what is asked for instead, if they are one
+            string a word.
         label: of the whole item, from the label column, if one was asked for: a table
             cell as it is; a JSON string, number or list as one string or several.
         endings: what may follow the text, from the ending columns, if any.
@@ -63,7 +64,8 @@ class ReaderOptions:
             is more than one.
         header: whether csv and tsv begin with a line of names; without one, columns
             are given as numbers from 0.
-        label_column: column or key to keep as ``Item.label``.
+        label_column: column or key to keep as ``Item.label``; for a reader of tags the
+            key of ``Item.tags``, by default tags.
         ending_columns: columns or keys to keep as ``Item.endings``; in JSON, one key
             may hold the list of them.
         uneven_rows: what a table row may be that is not as wide as the first:

@@ -1,7 +1,7 @@
 """JSON Lines → one item an object: text, a pair of texts, or words with tags."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from ..errors import InputError
@@ -10,6 +10,7 @@ from .source import display_name, numbered_lines
 
 _TEXT_KEYS = ("text", "sentence", "words", "tokens")
 _MAX_DIGITS = 4300  # what Python itself allows since 3.10.7
+_TAGS_HINT = "Tags are given by their names, such as O and B-PER, not by numbers."
 
 
 def read_jsonl(
@@ -19,8 +20,9 @@ def read_jsonl(
 
     The text is a string, or a list of strings, which are words; then a ``"tags"`` list
     of as many strings is kept. ``"tags"`` that are something else are ignored, or with
-    ``check_tags`` an error. Empty lines may stand at the end only. NaN, Infinity,
-    a key twice in one object and half of a surrogate pair are refused.
+    ``check_tags`` an error; it also lets ``label_column`` name another key of tags.
+    Empty lines may stand at the end only. NaN, Infinity, a key twice in one object and
+    half of a surrogate pair are refused.
 
     Raises:
         InputError: a line that is not such an object.
@@ -29,7 +31,7 @@ def read_jsonl(
     key, document, before = options.text_column, -1, None
     for number, row in rows:
         where = display_name(path)
-        key = key or _text_key(row, where, number)
+        key = key or text_key(row, where, number)
         fields = _Fields(row, where, number)
         name = options.document_column
         value = fields.value(name) if name else None
@@ -40,14 +42,25 @@ def read_jsonl(
         )
 
 
+def first_object(path: str) -> dict[str, Any] | None:
+    """The first object of a file; ``None`` if it has none.
+
+    Raises:
+        InputError: the file cannot be read, or its first line is no object.
+    """
+    return next((row for _, row in _objects(path)), None)
+
+
 class _Fields:
     """The values of one object, checked as they are asked for."""
 
     def __init__(self, row: dict[str, Any], where: str, line: int) -> None:
         self.row, self.where, self.line = row, where, line
 
-    def fail(self, what: str, expected: str) -> NoReturn:
-        raise InputError(what, where=self.where, line=self.line, expected=expected)
+    def fail(self, what: str, expected: str, hint: str | None = None) -> NoReturn:
+        raise InputError(
+            what, where=self.where, line=self.line, expected=expected, hint=hint
+        )
 
     def value(self, key: str) -> Any:
         if key not in self.row:
@@ -62,20 +75,20 @@ class _Fields:
             self.fail(f"{key!r} is {kind_of(value)}", "a string")
         return self._checked(value, key)
 
-    def strings(self, key: str) -> tuple[str, ...]:
+    def strings(self, key: str, hint: str | None = None) -> tuple[str, ...]:
         values = self.value(key)
         if not isinstance(values, list):
             self.fail(f"{key!r} is {kind_of(values)}", "a list of strings")
         for index, value in enumerate(values):
             if not isinstance(value, str):
-                self.fail(f"{key}[{index}] is {kind_of(value)}", "a string")
+                self.fail(f"{key}[{index}] is {kind_of(value)}", "a string", hint)
             self._checked(value, f"{key}[{index}]")
         return tuple(values)
 
-    def tags(self, words: int, *, check: bool) -> tuple[str, ...] | None:
+    def tags(self, key: str, words: int, *, check: bool) -> tuple[str, ...] | None:
         """One tag a word; if there are none such, ``None``, or an error."""
         try:
-            tags = self.strings("tags")
+            tags = self.strings(key, _TAGS_HINT)
             if len(tags) != words:
                 self.fail(f"{len(tags)} tags for {words} words", "one tag a word")
         except InputError:
@@ -133,15 +146,18 @@ def _item(
     document: int,
     check_tags: bool,
 ) -> Item:
-    pair, words, tags, text = options.text_pair_column, None, None, None
+    pair, label = options.text_pair_column, options.label_column
+    words, tags, text = None, None, None
     if isinstance(fields.value(key), list):
         if pair:
             fields.fail(
                 f"{key!r} is a list, with a second text in {pair!r}", "two strings"
             )
         words = fields.strings(key)
-        if "tags" in fields.row:
-            tags = fields.tags(len(words), check=check_tags)
+        if check_tags and label:
+            tags, label = fields.tags(label, len(words), check=True), None
+        elif "tags" in fields.row:
+            tags = fields.tags("tags", len(words), check=check_tags)
     elif isinstance(fields.value(key), str):
         text = fields.string(key)
     else:
@@ -157,7 +173,7 @@ def _item(
         text_pair=fields.string(pair) if pair else None,
         words=words,
         tags=tags,
-        label=fields.label(options.label_column) if options.label_column else None,
+        label=fields.label(label) if label else None,
         endings=fields.endings(options.ending_columns)
         if options.ending_columns
         else None,
@@ -226,7 +242,12 @@ DECODER = json.JSONDecoder(
 )
 
 
-def _text_key(row: dict[str, Any], where: str, number: int) -> str:
+def text_key(row: Mapping[str, Any], where: str, number: int) -> str:
+    """The key of the text, if no option names it.
+
+    Raises:
+        InputError: the object has none of the usual ones.
+    """
     for key in _TEXT_KEYS:
         if key in row:
             return key
@@ -238,7 +259,7 @@ def _text_key(row: dict[str, Any], where: str, number: int) -> str:
     )
 
 
-def _keys(row: dict[str, Any]) -> str:
+def _keys(row: Mapping[str, Any]) -> str:
     keys = [repr(key) for key in list(row)[:20]]
     return ", ".join(keys + ["…"] * (len(row) > 20)) or "(none)"
 

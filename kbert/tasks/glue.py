@@ -256,7 +256,8 @@ def _layout(path: str, task: str) -> ReaderOptions:
         where=path,
         line=1,
         expected=columns,
-        hint="A file of your own is read without --glue, by --text-column.",
+        hint="A file of your own is read by --text-column, or by --format lines if it "
+        "holds a text a line (text_column, format in Python).",
     )
 
 

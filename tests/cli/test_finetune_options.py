@@ -133,7 +133,7 @@ TABLE_FIELDS = {
             "ner",
             [
                 *("--word-column", "1", "--tag-column", "2", "--text-column", "w"),
-                *("--document-column", "d"),
+                *("--label-column", "t", "--document-column", "d"),
                 *("--format", "jsonl", "--scheme", "iobes", "--crf"),
                 *("--context", "document", "--stride", "9", "--strip-word-digits"),
             ],
@@ -141,6 +141,7 @@ TABLE_FIELDS = {
                 "word_column": 1,
                 "tag_column": 2,
                 "text_column": "w",
+                "label_column": "t",
                 "document_column": "d",
                 "format": "jsonl",
                 "scheme": "iobes",
@@ -185,8 +186,16 @@ def test_every_option_reaches_the_task(called, kind, arguments, fields):
             ["--text-column", "1", "--label-column", "3"],
             {"word_column": 1, "tag_column": 3},
         ),
-        ("a.conll", ["--text-column", "words"], {"text_column": "words"}),
-        ("a.jsonl.gz", ["--text-column", "1"], {"text_column": "1"}),
+        (
+            "a.jsonl",
+            ["--text-column", "words", "--label-column", "ner"],
+            {"text_column": "words", "label_column": "ner"},
+        ),
+        (
+            "a.jsonl.gz",
+            ["--text-column", "1", "--label-column", "2"],
+            {"text_column": "1", "label_column": "2"},
+        ),
         (
             "a.data",
             ["--text-column", "1", "--format", "jsonl"],
@@ -269,7 +278,15 @@ def test_several_runs_need_a_dev_file_which_is_told_at_once(monkeypatch, several
         (["qa", "--overwrite", "--resume"], "--resume goes on with what --overwrite"),
         (
             ["ner", "--text-column", "0", "--word-column", "0"],
-            "--text-column and --word-column are one",
+            "train.tsv: text_column='0' and word_column=0; expected one of them",
+        ),
+        (
+            ["ner", "--label-column", "1", "--tag-column", "1"],
+            "train.tsv: label_column='1' and tag_column=1; expected one of them",
+        ),
+        (
+            ["ner", "--label-column", "ner_tags"],
+            "train.tsv: label_column='ner_tags'; expected the number of a column",
         ),
     ],
 )
@@ -283,7 +300,8 @@ def test_options_that_do_not_go_together_are_told_at_once(
         "finetune", kind, "--train", "train.tsv", "-o", "run", *arguments
     )
 
-    assert result.exit_code == 2
+    # The library says what is wrong with columns.
+    assert result.exit_code == (1 if kind == "ner" else 2)
     (line,) = (one for one in result.stderr.splitlines() if one.startswith("Error:"))
     assert message in line
 

@@ -1,5 +1,6 @@
 """cli/using_options.py: models of other shapes, and files of other ones"""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import kbert
 import kbert.finetuning
 from kbert.cli.main import main
 from kbert.finetuning import job
+from kbert.tasks.classification import Classification
+from kbert.tasks.glue import GLUE_LABELS
+from kbert.tasks.tagging import Tagging
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,53 @@ def test_texts_a_line_need_none_of_the_columns_of_training(kbert_in):
         assert result.exit_code == 0, result.stderr
     assert len(labels("table.jsonl")) == 11
     assert labels("lines.jsonl") == labels("typed.jsonl") == labels("table.jsonl")
+
+
+@pytest.fixture
+def untrained(trained):
+    """Saves a model with a head of random weights, as if trained for a task."""
+
+    def save(folder, task):
+        heads = {task.head: task.units}
+        bert = kbert.load(trained / "model")
+        bert = kbert.with_heads(bert, heads, labels=task.labels)
+        training = {"task": {"kind": task.kind, **task.to_dict()}}
+        kbert.save(dataclasses.replace(bert, training=training), folder)
+
+    return save
+
+
+def test_columns_of_words_are_numbered_as_in_training(kbert_in, untrained):
+    untrained("tagger", Tagging(labels=("O", "B-X"), scheme="iob2", tag_column=3))
+    for name, row in (("as.conll", "{} n m {}"), ("other.conll", "{1} {0}")):
+        words = [*"abcxyz"]
+        rows = [row.format(one, "B-X" if one in "xyz" else "O") for one in words]
+        Path(name).write_text("\n".join(rows) + "\n")
+    columns = ("--text-column", "1", "--label-column", "0")
+    expected = kbert_in("evaluate", "tagger", "as.conll")
+    for name, options in (("as.conll", ()), ("other.conll", columns)):
+        scored = kbert_in("evaluate", "tagger", name, *options)
+        used = kbert_in("predict", "tagger", name, "-o", f"{name}.jsonl", *options)
+
+        assert (scored.exit_code, used.exit_code) == (0, 0), scored.stderr + used.stderr
+        assert scored.stdout == expected.stdout
+    (same, other) = (Path(f"{one}.conll.jsonl").read_text() for one in ("as", "other"))
+    assert json.loads(same) == json.loads(other)
+    assert json.loads(same)["gold"] == ["O"] * 3 + ["B-X"] * 3
+
+
+def test_objects_are_read_by_a_model_of_official_files(kbert_in, untrained):
+    untrained("rte", Classification(glue="RTE", labels=GLUE_LABELS["RTE"]))
+    row = {"a": "b c", "b": "d", "label": "entailment"}
+    Path("new.jsonl").write_text(f"{json.dumps(row)}\n")
+    keys = ("--text-column", "a", "--text-pair-column", "b")
+    refused = kbert_in("evaluate", "rte", "new.jsonl")
+    scored = kbert_in("evaluate", "rte", "new.jsonl", *keys)
+
+    assert refused.exit_code == 1
+    assert "expected the keys of both texts: --text-column and" in refused.stderr
+    assert scored.exit_code == 0, scored.stderr
+    assert scored.stdout in ("accuracy\t0.0000\n", "accuracy\t1.0000\n")
 
 
 def test_what_has_no_meaning_for_the_file_at_hand_is_one_line(kbert_in):

@@ -87,6 +87,89 @@ def test_official_files_are_read_whatever_their_ending():
         assert that_apply(Classification(glue="MRPC"), {}, file, gold=False) == {}
 
 
+@pytest.fixture
+def rows(tmp_path):
+    """JSON Lines of texts under one of the usual names, or under others."""
+    (tmp_path / "one.jsonl").write_text('{"id": 3, "sentence": "a", "label": 1}\n')
+    (tmp_path / "two.jsonl").write_text('{"text": "a", "other": "b", "label": 0}\n')
+    return tmp_path
+
+
+def test_objects_are_no_official_files(rows):
+    task = Classification(glue="SST-2", labels=("0", "1"))
+    for file, key, label in (("one", "sentence", "1"), ("two", "text", "0")):
+        path = rows / f"{file}.jsonl"
+        told = that_apply(task, {}, path, gold=True)
+
+        assert told == {"format": "jsonl", "text_column": key}
+        (example,) = with_options(task, told).read(str(path))
+        assert (example.text, example.label) == ("a", label)
+
+
+def test_what_the_user_says_of_objects_beside_glue_holds(rows):
+    task, path = Classification(glue="SST-2"), rows / "one.jsonl"
+    key, name = {"text_column": "id"}, {"id_column": "id", "format": "jsonl"}
+
+    assert that_apply(task, key, path, gold=True) == key
+    assert that_apply(task, name, path, gold=True) == {
+        "text_column": "sentence",
+        **name,
+    }
+
+
+def test_objects_of_other_keys_are_told_by_them(rows):
+    path = rows / "other.jsonl"
+    path.write_text('{"review": "a"}\n')
+    with pytest.raises(InputError, match="other.jsonl, line 1: no key .* 'review'"):
+        that_apply(Classification(glue="CoLA"), {}, path, gold=False)
+
+
+@pytest.mark.parametrize("glue", ["MRPC", "STS-B"])
+def test_objects_of_pairs_need_the_keys_of_both_texts(rows, glue):
+    task = Regression(glue=glue) if glue == "STS-B" else Classification(glue=glue)
+    path, pair = rows / "two.jsonl", {"text_pair_column": "other"}
+    with pytest.raises(
+        ConfigError, match=f"two.jsonl: the model was trained on the pairs of {glue}"
+    ):
+        that_apply(task, {}, path, gold=False)
+    told = that_apply(task, pair, path, gold=False)
+
+    assert told == {"format": "jsonl", "text_column": "text", **pair}
+    (example,) = with_options(task, told).read(str(path), gold=False)
+    assert (example.text, example.text_pair) == ("a", "b")
+
+
+def test_lines_are_said_to_hold_one_text_of_the_pairs_of_glue():
+    task, reading = Classification(glue="QNLI"), {"format": "lines"}
+    with pytest.warns(KbertWarning, match="a.txt: lines hold one .* trained on pairs"):
+        assert that_apply(task, reading, "a.txt", gold=False) == reading
+
+
+def test_the_second_texts_of_pairs_are_not_left_out_without_a_word(rows):
+    task, reading = Classification(glue="RTE"), {"text_column": "text"}
+    with pytest.warns(KbertWarning, match="no --text-pair-column .* on pairs"):
+        told = that_apply(task, reading, rows / "two.jsonl", gold=False)
+
+    assert told == reading
+    task = Classification(glue="RTE", text_column="text")  # not trained on pairs
+    assert that_apply(task, {}, rows / "two.jsonl", gold=False) == {}
+
+
+def test_a_file_of_ones_own_beside_glue_is_read_by_options_that_the_error_names(
+    tmp_path,
+):
+    (tmp_path / "lines.txt").write_text("a b\n")
+    task = Classification(glue="SST-2")
+    task = with_options(task, that_apply(task, {}, "lines.txt", gold=False))
+    with pytest.raises(InputError, match="no file of SST-2") as caught:
+        task.read(str(tmp_path / "lines.txt"), gold=False)
+
+    assert str(caught.value).endswith(
+        "A file of your own is read by --text-column, or by --format lines if it holds "
+        "a text a line (text_column, format in Python)."
+    )
+
+
 def test_what_the_user_says_always_holds():
     reading = {"text_column": "x", "header": False}
     with pytest.warns(KbertWarning, match="trained on pairs"):
@@ -144,6 +227,59 @@ def test_a_column_of_tags_that_the_user_names_has_to_be_there(conll):
         task.read(str(words), gold=False)
 
 
+@pytest.mark.parametrize("file", ["words.conll", "tags.conll"])
+def test_columns_may_be_numbered_as_those_of_tables(conll, file):
+    task = Tagging(word_column=1, tag_column=3)
+    reading = {"text_column": "0", "label_column": "1"}
+    told = that_apply(task, reading, conll / file, gold=True)
+
+    assert told == {"word_column": 0, "tag_column": 1}
+    task = with_options(task, told)
+    assert (task.text_column, task.label_column) == (None, None)
+
+
+def test_numbers_may_name_keys_of_objects(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"0": ["EU"], "1": ["O"]}\n')
+    reading = {"text_column": "0", "label_column": "1"}
+    told = that_apply(Tagging(), reading, tmp_path / "a.jsonl", gold=True)
+
+    assert told == reading
+    (item,) = with_options(Tagging(), told).read(str(tmp_path / "a.jsonl"))
+    assert (item.words, item.tags) == (("EU",), ("O",))
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """Words only, and words with tags, under the names of Hugging Face."""
+    (tmp_path / "words.jsonl").write_text('{"tokens": ["EU"]}\n{"tokens": ["UN"]}\n')
+    (tmp_path / "tags.jsonl").write_text('{"tokens": ["EU"], "ner_tags": ["B-ORG"]}\n')
+    return tmp_path
+
+
+def test_words_to_be_tagged_need_no_key_of_tags(objects):
+    task = Tagging(label_column="ner_tags", labels=("O", "B-ORG"))
+    words, tags = objects / "words.jsonl", objects / "tags.jsonl"
+    told = that_apply(task, {}, words, gold=False)
+
+    assert told == {"format": "jsonl", "label_column": None}
+    first, second = with_options(task, told).read(str(words), gold=False)
+    assert (first.words, second.words) == (("EU",), ("UN",))
+    assert that_apply(task, {}, tags, gold=False) == {}
+    (sentence,) = task.read(str(tags), gold=False)
+    assert sentence.tags == ("B-ORG",)
+    assert that_apply(task, {}, words, gold=True) == {}
+    with pytest.raises(InputError, match="line 1: no key 'ner_tags' in the object"):
+        task.read(str(words))
+
+
+def test_a_key_of_tags_that_the_user_names_has_to_be_there(objects):
+    words, reading = objects / "words.jsonl", {"label_column": "tags"}
+    task = Tagging(label_column="ner_tags")
+    task = with_options(task, that_apply(task, reading, words, gold=False))
+    with pytest.raises(InputError, match="line 1: no key 'tags' in the object"):
+        task.read(str(words), gold=False)
+
+
 def test_a_tagger_of_columns_reads_lines_and_objects(tmp_path):
     task = Tagging(word_column=1, tag_column=3)
     nothing = {"word_column": 0, "tag_column": None}
@@ -157,10 +293,11 @@ def test_a_tagger_of_columns_reads_lines_and_objects(tmp_path):
 
 
 def test_a_tagger_of_objects_reads_columns():
-    task = Tagging(text_column="words", document_column="page")
+    keys = ("text_column", "label_column", "document_column")
+    task = Tagging(**dict(zip(keys, ("words", "ner", "page"), strict=True)))
     told = that_apply(task, {}, "eng.testb", gold=True)
 
-    assert told == {"format": "conll", "text_column": None, "document_column": None}
+    assert told == {"format": "conll", **dict.fromkeys(keys)}
 
 
 def test_a_task_without_a_format_is_left_alone():

@@ -133,6 +133,50 @@ def test_columns_are_those_of_the_first_word(tmp_path, content, count):
     assert conll.count_columns(str(tmp_path / "a.conll")) == count
 
 
+@pytest.mark.parametrize(
+    ("path", "format", "options", "columns"),
+    [
+        (
+            *(
+                "eng.train",
+                "auto",
+                {"text_column": "1", "label_column": 3, "crf": True},
+            ),
+            {"word_column": 1, "tag_column": 3, "crf": True},
+        ),
+        ("a.jsonl", "conll", {"label_column": "0"}, {"tag_column": 0}),
+        ("a.conll", "auto", {"text_column": None}, {"text_column": None}),
+        ("a.jsonl.gz", "auto", {"label_column": "1"}, {"label_column": "1"}),
+        ("a.data", "jsonl", {"text_column": "1"}, {"text_column": "1"}),
+        ("a.txt", "lines", {"text_column": "1"}, {"text_column": "1"}),
+    ],
+)
+def test_columns_may_be_numbered_by_the_names_that_tables_have(
+    path, format, options, columns
+):
+    assert conll.numbered_columns(path, options, format=format) == columns
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"text_column": "0", "word_column": 2},
+            "text_column='0' and word_column=2; expected one of them: both number the ",
+        ),
+        ({"label_column": "1", "tag_column": 1}, "label_column='1' and tag_column=1"),
+        (
+            {"text_column": "words"},
+            "text_column='words'; expected the number of a column, from 0, as conll",
+        ),
+        ({"label_column": "-1"}, "label_column='-1'; expected the number of a column"),
+    ],
+)
+def test_a_column_has_a_number_and_only_one(options, message):
+    with pytest.raises(ConfigError, match=f"a.conll: {message}"):
+        conll.numbered_columns("a.conll", options)
+
+
 # Sentences, tokens, documents: as published, see README.md of the data.
 PUBLISHED = {
     "conll2003/train.txt": (14041, 203621, 946),

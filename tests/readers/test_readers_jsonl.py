@@ -6,6 +6,7 @@ import pytest
 
 from kbert.errors import InputError
 from kbert.readers import ReaderOptions, read_items
+from kbert.readers.jsonl import first_object
 
 
 def read(tmp_path, content, check_tags=False, **options):
@@ -51,6 +52,51 @@ def test_a_key_called_tags_that_holds_no_tag_a_word_is_ignored(tmp_path, tags):
 def test_who_needs_tags_is_told_what_is_wrong_with_them(tmp_path, tags):
     with pytest.raises(InputError, match=f"line 1: .*{BAD_TAGS[tags]}"):
         read(tmp_path, f'{{"words": ["a", "b"], "tags": {tags}}}', check_tags=True)
+
+
+def test_who_needs_tags_may_name_their_key(tmp_path):
+    content = '{"tokens": ["a", "b"], "ner_tags": ["O", "B-X"], "tags": ["news"]}'
+    (item,) = read(tmp_path, content, check_tags=True, label_column="ner_tags")
+
+    assert (item.words, item.tags, item.label) == (("a", "b"), ("O", "B-X"), None)
+    (item,) = read(tmp_path, content, label_column="ner_tags")
+    assert (item.tags, item.label) == (None, ("O", "B-X"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('"tags": ["O"]', "no key 'gold' in the object; .* 'words', 'tags'"),
+        ('"gold": ["O", "O"]', "2 tags for 1 words; expected one tag a word"),
+        (
+            '"gold": [3]',
+            r"gold\[0\] is the number 3; expected a string\. Tags are given by their "
+            "names, such as O and B-PER, not by numbers",
+        ),
+    ],
+)
+def test_a_key_of_tags_that_is_named_has_to_hold_them(tmp_path, row, message):
+    with pytest.raises(InputError, match=f"line 1: {message}"):
+        read(
+            tmp_path,
+            f'{{"words": ["a"], {row}}}',
+            check_tags=True,
+            label_column="gold",
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ('{"a": 1, "b": [2]}\n{"c": 3}\n', {"a": 1, "b": [2]}),
+        ("{}\n", {}),
+        ("", None),
+    ],
+)
+def test_the_first_object_of_a_file_tells_its_keys(tmp_path, content, first):
+    (tmp_path / "a.jsonl").write_text(content)
+
+    assert first_object(str(tmp_path / "a.jsonl")) == first
 
 
 def test_keys_are_chosen_by_name(tmp_path):

@@ -60,7 +60,8 @@ class Tagging:
         word_column: CoNLL column of the word, from 0.
         tag_column: CoNLL column of the tag, from 0; by default the last one.
         text_column: JSON key of the list of words; by default words, tokens, text or
-            sentence. The tags are under ``"tags"``.
+            sentence.
+        label_column: JSON key of the list of tags; by default tags.
         document_column: JSON key that names the document; neighbours with one value are
             one document. Without it every sentence is its own.
         strip_word_digits: whether the digits at the end of a word are none of it: the
@@ -95,6 +96,7 @@ class Tagging:
     word_column: int = 0
     tag_column: int | None = None
     text_column: str | None = None
+    label_column: str | None = None
     document_column: str | None = None
     strip_word_digits: bool = False
 
