@@ -115,6 +115,7 @@ def ner(ctx: click.Context, **options: Any) -> None:
     """
     from kbert.readers.conll import numbered_columns
 
+    options["class_weights"] = class_weights(options["class_weights"])
     names = (
         "word_column",
         "tag_column",
@@ -124,6 +125,7 @@ def ner(ctx: click.Context, **options: Any) -> None:
         "format",
         "scheme",
         "crf",
+        "class_weights",
         "context",
         "stride",
         "strip_word_digits",

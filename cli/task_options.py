@@ -150,15 +150,16 @@ _VERSION = click.option(
     help="Whether a question may have no answer.  [default: as in --train]",
 )
 
+_CLASS_WEIGHTS = click.option(
+    "--class-weights",
+    metavar="balanced|NAME=W,…",
+    help="How much the examples of a class count, or the words of a tag.",
+)
 classify_options = with_options(
     (
         *_TABLES,
         *_LABELS,
-        click.option(
-            "--class-weights",
-            metavar="balanced|NAME=W,…",
-            help="How much the examples of a class count.",
-        ),
+        _CLASS_WEIGHTS,
         _glue(*GLUE_CLASSES),
     )
 )
@@ -178,6 +179,7 @@ ner_options = with_options(
             default=None,
             help="Decide on whole sentences by a conditional random field.",
         ),
+        _CLASS_WEIGHTS,
         *_WORDS,
     )
 )

@@ -129,6 +129,7 @@ TABLE_FIELDS = {
             [*TABLE, "--ending-columns", "x,y"],
             {**TABLE_FIELDS, "ending_columns": ("x", "y")},
         ),
+        ("ner", ["--class-weights", "O=0.2"], {"class_weights": {"O": 0.2}}),
         (
             "ner",
             [

@@ -141,3 +141,12 @@ def test_reports_are_those_of_conlleval_and_all_counts(tmp_path):
     for mode in ("conlleval", "strict"):
         assert figures[mode]["types"]["X"] == {**right, "correct": 1}
         assert figures[mode]["overall"]["gold"] == 2
+
+
+def test_tags_have_the_report_of_classes(tmp_path):
+    TASK.report(tmp_path, SENTENCES, GUESSES)
+
+    assert (tmp_path / "classes.tsv").read_text("utf-8").splitlines()[1:3] == [
+        "O\t1\t0.5\t0.666667\t2",
+        "B-X\t1\t1\t1\t1",
+    ]

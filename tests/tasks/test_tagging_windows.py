@@ -55,6 +55,26 @@ def test_the_first_piece_of_each_word_carries_the_label(tiny_bert):
     assert rows.examples.tolist() == [0, 1]
 
 
+def test_class_weights_count_in_training_only(tiny_bert):
+    sentences = [sentence("the cat mat", "O B-X O"), sentence("sat", "O")]
+
+    def weights(how, *, training):
+        rows = rows_of(
+            tiny_bert.tokenizer, sentences, training=training, class_weights=how
+        )
+        return rows.weights["token_classifier"].values.tolist()
+
+    assert weights({"B-X": 3.0}, training=True) == [1, 3, 1, 1]
+    balanced = weights("balanced", training=True)
+    assert balanced == pytest.approx([2 / 3, 2, 2 / 3, 2 / 3])
+    assert weights("balanced", training=False) == [1, 1, 1, 1]
+
+
+def test_a_crf_has_no_class_weights():
+    with pytest.raises(ConfigError, match="class_weights='balanced' with crf"):
+        Tagging(crf=True, class_weights="balanced")
+
+
 def test_without_tags_there_are_no_targets(tiny_bert):
     rows = rows_of(tiny_bert.tokenizer, [sentence("the cat")])
 

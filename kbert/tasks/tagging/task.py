@@ -23,6 +23,8 @@ from ...model import Bert
 from ...readers import Item
 from ...task_model import Loss
 from ...tokenizer import Tokenizer
+from ..class_report import write_class_report
+from ..class_weights import ClassWeights, class_weights
 from ..rows import Column, Rows
 from ..tables import task_from, tells_nothing
 from .decoding import best_tags, word_logits
@@ -51,6 +53,8 @@ class Tagging:
             each word has a tag of its own. By default what the training file holds.
         crf: whether a conditional random field decides on whole sentences, so that no
             tag follows one that it cannot.
+        class_weights: how much a word of each tag counts in training: ``"balanced"``,
+            or a mapping from tag to weight. Not for ``crf``.
         context: ``document`` fills each row with the sentences around; a line
             ``-DOCSTART-`` begins a document.
         stride: pieces from the start of a window to the next, in a sentence that is
@@ -68,7 +72,7 @@ class Tagging:
             Weibo files glue a character's place in its word to the character.
 
     Raises:
-        ConfigError: an option that is none.
+        ConfigError: an option that is none, or ``class_weights`` with ``crf``.
 
     Example:
         >>> task = Tagging(context="document")
@@ -90,6 +94,7 @@ class Tagging:
     labels: tuple[str, ...] = ()
     scheme: Scheme | None = None
     crf: bool = False
+    class_weights: ClassWeights | None = None
     context: Context = "none"
     stride: int | None = None
     format: str = "auto"
@@ -107,6 +112,8 @@ class Tagging:
             if value not in known:
                 expected = f"one of {', '.join(filter(None, known))}"
                 raise ConfigError(f"{name}={value!r}", expected=expected)
+        if self.crf and self.class_weights is not None:
+            raise ConfigError(f"class_weights={self.class_weights!r} with crf")
 
     @property
     def loss(self) -> Loss:
@@ -154,6 +161,7 @@ class Tagging:
         labels = self.labels or complete_labels(gold_tags(train), scheme)
         task = dataclasses.replace(self, scheme=scheme, labels=labels)
         task.check(train)
+        class_weights(np.zeros(0, int), self.class_weights, labels=labels)
         return task
 
     def check(self, examples: Sequence[Item]) -> None:
@@ -202,6 +210,7 @@ class Tagging:
             context=self.context,
         )
         targets: dict[str, Column] = {}
+        weights = np.ones(len(rows.words), np.float32)
         known = all(item.tags is not None for item in examples)
         if known and (training or not self.crf):
             check_known(examples, self.labels, format=self.format)
@@ -213,9 +222,12 @@ class Tagging:
                 numbers = self._numbers(row_tags(rows, tags, scheme))
             else:
                 numbers = self._numbers(tags)[rows.words]
+            if training and self.class_weights is not None:
+                weights = class_weights(
+                    numbers, self.class_weights, labels=self.labels
+                )[numbers]
             targets[self.head] = Column(numbers, rows.splits)
         places = Column(rows.places.astype(np.int32), rows.splits)
-        weights = np.ones(len(rows.words), np.float32)
         return Rows(
             inputs={**rows.inputs, "word_positions": places},
             targets=targets,
@@ -283,7 +295,13 @@ class Tagging:
     def report(
         self, folder: Path, examples: Sequence[Item], guesses: Sequence[Sequence[str]]
     ) -> None:
-        """Write ``conlleval.txt`` and ``entities.json``; see ``write_reports``."""
+        """Write ``conlleval.txt`` and ``entities.json``; see ``write_reports``.
+
+        And of the tags ``classes.tsv`` and ``confusion_matrix.png``; see
+        ``write_class_report``.
+        """
+        gold, guessed = self._numbers(gold_tags(examples)), self._numbers(guesses)
+        write_class_report(folder, gold, guessed, labels=self.labels)
         write_reports(
             folder,
             lenient=self._scores(examples, guesses, "conlleval"),
