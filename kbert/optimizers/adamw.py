@@ -141,6 +141,7 @@ class AdamW(keras.optimizers.Optimizer):
                 AdamStep(*numbers),
                 betas=betas,
                 decayed=decayed,
+                often_left_out=bool(self.gradient_accumulation_steps),
             )
 
         update_each(change, [variable], [gradient], *([number] for number in step))
@@ -160,8 +161,9 @@ class AdamW(keras.optimizers.Optimizer):
         # m / first / (sqrt(v / second) + epsilon).
         first, second = self._corrections()
         root = ops.sqrt(second)
-        decay = rate * (self.weight_decay or 0.0)
-        return AdamStep(rate * root / first, decay, self.epsilon * root, scale, go)
+        rates = rate * root / first, rate * (self.weight_decay or 0.0)
+        rate, decay, scale = (ops.where(go, one, 0.0) for one in (*rates, scale))
+        return AdamStep(rate, decay, self.epsilon * root, scale, go)
 
     def _get_current_learning_rate(self) -> Tensor:
         return rate_of_step(self, super()._get_current_learning_rate)

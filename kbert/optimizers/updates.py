@@ -12,6 +12,8 @@ from ..ops import Tensor
 class AdamStep(NamedTuple):
     """The numbers of one step, scalars all: the same for every variable.
 
+    Of a step that is left out, rates and scale are 0.
+
     Args:
         learning_rate: of the Adam part, bias correction included.
         decay_rate: of the weight decay: learning rate times decay.
@@ -88,10 +90,29 @@ def adam(
     *,
     betas: tuple[float, float],
     decayed: bool,
+    often_left_out: bool,
 ) -> None:
-    """One step of one variable and of its two moments, in place."""
+    """One step of one variable and of its two moments, in place.
+
+    Args:
+        variable, momentum, velocity: that change.
+        gradient: of the variable.
+        step: its numbers.
+        betas: of Adam.
+        decayed: whether the variable is.
+        often_left_out: whether it saves time not to compute a step that is left out.
+    """
     if keras.backend.backend() == "tensorflow":
-        _adam_in_place(variable, momentum, velocity, gradient, step, betas, decayed)
+        _adam_in_place(
+            variable,
+            momentum,
+            velocity,
+            gradient,
+            step,
+            betas=betas,
+            decayed=decayed,
+            often_left_out=often_left_out,
+        )
         return
     gradient = ops.cast(gradient, variable.dtype) * step.scale
     moved = momentum + (gradient - momentum) * (1 - betas[0])
@@ -109,10 +130,15 @@ def _adam_in_place(
     velocity: Any,
     gradient: Tensor,
     step: AdamStep,
+    *,
     betas: tuple[float, float],
     decayed: bool,
+    often_left_out: bool,
 ) -> None:
     import tensorflow as tf
+
+    # A step that is left out keeps the moments, too.
+    beta_1, beta_2 = (tf.where(step.go, beta, 1.0) for beta in betas)
 
     def change() -> Tensor:
         if decayed:
@@ -125,11 +151,17 @@ def _adam_in_place(
             beta1_power=0.0,
             beta2_power=0.0,
             lr=step.learning_rate,
-            beta1=betas[0],
-            beta2=betas[1],
+            beta1=beta_1,
+            beta2=beta_2,
             epsilon=step.epsilon,
-            grad=tf.cast(gradient, variable.dtype) * step.scale,
+            # A scale of 0 makes 0 even of what is not finite.
+            grad=tf.math.multiply_no_nan(tf.cast(gradient, variable.dtype), step.scale),
         )
         return tf.constant(True)
 
-    tf.cond(step.go, change, lambda: tf.constant(False))
+    # A branch takes longer to trace than all the rest of an update. It is worth that
+    # only where steps are left out all the time.
+    if often_left_out:
+        tf.cond(step.go, change, lambda: tf.constant(False))
+    else:
+        change()
