@@ -20,6 +20,9 @@ from ...readers.source import inner_ending
 # Digits at the end of a word, but not all of it.
 _PLACE = re.compile(r"(?<=.)[0-9]+\Z", re.DOTALL)
 _NUM_LISTED = 20
+_ANOTHER_COLUMN = (
+    "Is it the right --label-column (in Python tag_column, label_column of JSON Lines)?"
+)
 # What IOB and its like would be in other case, or with another sign between.
 _LOOKALIKE = re.compile(r"o|[biesluBIESLU]_.+|[biesl]-.+")
 
@@ -121,7 +124,7 @@ def scheme_of(
             f"every tag is {next(iter(first), None)!r}",
             where=sentences[0].source if sentences else None,
             expected="at least two tags to tell apart",
-            hint="Is it the right --tag-column (tag_column in Python)?",
+            hint=_ANOTHER_COLUMN,
         )
 
     def place(sentence: int, word: int) -> dict[str, Any]:
@@ -173,7 +176,7 @@ def check_known(
                     **place_of(item, word, format=format),
                     expected="one of those of the training data: "
                     f"{', '.join(labels[:_NUM_LISTED])}{more}",
-                    hint="Is it the right --tag-column (tag_column in Python)?",
+                    hint=_ANOTHER_COLUMN,
                 )
 
 
