@@ -13,6 +13,8 @@ from kbert.tasks.regression import Regression
 from kbert.tasks.squad import QuestionAnswering
 from kbert.tasks.tagging import Tagging
 
+pytestmark = pytest.mark.slow  # a minute in all
+
 TRAIN, DEV = range(100, 180), range(20, 31)  # numbers of examples
 # A hundred steps, looked at once: so much that not all examples get the same answer.
 SETTINGS = runs.settings(
