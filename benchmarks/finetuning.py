@@ -4,9 +4,9 @@ Same recipe on both sides: AdamW with bias correction, decay 0.01, warm-up 10 %,
 decay, gradient norm 1, bfloat16 products; mean ± standard deviation over seeds. Times
 are from files to figures, without imports; the sides take turns, a process each run.
 
-``python benchmarks/finetuning.py [--seeds N] [--runs FILE] [SET]...``, see
-finetuning_sets.py. Runs kept in FILE are not made again, so that sets of an hour and
-more may be measured in parts.
+``python benchmarks/finetuning.py [OPTIONS] [SET]...``, see finetuning_sets.py. Runs
+kept in the file of ``--runs`` are not made again, so that sets of an hour and more may
+be measured in parts.
 """
 
 import json
@@ -26,23 +26,27 @@ SIDES = ("kbert", "peer")
 
 
 @click.command()
-@click.option("--seeds", default=3, show_default=True)
+@click.option("--seeds", default=3, show_default=True, help="How many.")
+@click.option("--first-seed", default=1, show_default=True)
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
     help="What was measured, a line each run: read, then added to.",
 )
 @click.argument("names", nargs=-1, type=click.Choice(list(SETS)))
-def main(seeds: int, runs: Path | None, names: tuple[str, ...]) -> None:
+def main(
+    seeds: int, first_seed: int, runs: Path | None, names: tuple[str, ...]
+) -> None:
     """Print a table: a row for each figure of each set."""
-    rows = [row for name in names or SETS for row in _measured(name, seeds, runs)]
+    own = range(first_seed, first_seed + seeds)
+    rows = [row for name in names or SETS for row in _measured(name, own, runs)]
     head = ["set, figure", "kbert", "PyTorch", "difference", "time, PyTorch = 1"]
     print(markdown(head, rows))
 
 
-def _measured(name: str, seeds: int, kept: Path | None) -> list[list[str]]:
+def _measured(name: str, seeds: range, kept: Path | None) -> list[list[str]]:
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         for side in SIDES:
             runs[side].append(_kept(kept, name, seed, side))
     times = [sum(one["seconds"] for one in runs[side]) for side in SIDES]
@@ -50,7 +54,7 @@ def _measured(name: str, seeds: int, kept: Path | None) -> list[list[str]]:
     for figure in runs["kbert"][0]["figures"]:
         values = [[_percent(one, figure) for one in runs[side]] for side in SIDES]
         means = [statistics.mean(own) for own in values]
-        spreads = [statistics.stdev(own) if seeds > 1 else 0.0 for own in values]
+        spreads = [statistics.stdev(own) if len(seeds) > 1 else 0.0 for own in values]
         rows.append(
             [
                 f"{name}, {figure}",
